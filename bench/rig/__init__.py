@@ -1,0 +1,1 @@
+"""The rig: what every benchmark stands on: processes, targets, load, figures."""

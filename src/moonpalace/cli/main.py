@@ -1,0 +1,63 @@
+"""The command `moonpalace`: finds the command, runs it, turns every outcome into an exit code.
+
+1. Start-up is light: this module needs nothing but the standard library, the program needs click, a command's module
+   is imported when that command runs. `--version` alone needs neither.
+2. Data on stdout, talk on stderr. An error is one line, `error: …`, never a traceback.
+3. To add a command: a module in this package with a click command named `command`, and its line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False  # typing's own name for it would import typing, a fifth of what Python's start takes
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "start": "Start the proxy.",
+    "list": "List the newest exchanges.",
+    "inspect": "Look at one exchange.",
+    "completion": "Print the completion script for a shell.",
+    "help": "Help about a command or a topic.",
+}
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Runs the command line and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets an escape, not an error
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        if list(args) in (["--version"], ["-v"]):
+            from .. import __version__
+
+            sys.stdout.write(f"moonpalace version {__version__}\n")
+            code = 0
+        else:
+            from .program import execute
+
+            code = execute(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 0  # the reader has seen enough: `moonpalace list | head -1` is no failure
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _abandon_stdout() -> None:
+    """Point stdout at nothing, or the interpreter would complain at exit that it cannot flush."""
+    import os
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = None

@@ -1,0 +1,175 @@
+"""How exchanges look on stdout: rows of the list, columns of inspect, raw HTTP, JSON.
+
+1. JSON leaves as UTF-8 whatever the terminal's encoding; everything else in the terminal's.
+2. JSON bodies are indented, their numbers untouched: `1.0` and `12345678901234567890` stay as they are.
+3. Raw HTTP is raw when it goes to a file or a pipe; on a terminal what could steer it is escaped.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..core.exchange import Exchange, Message
+from ..service.inspect import metadata, status_line
+from ..service.listing import failure_text, local_time, number, url
+from ..service.sides import body_of, content, side
+from ..text import safe
+from .table import BODY_COLUMNS, Cell, body_cell, cell
+
+LIST_COLUMNS = ("id", "status", "chatcmpl", "request_id", "server_timing", "requested_at")
+VERBOSE_COLUMNS = (
+    "id", "url", "method", "status", "chatcmpl", "request_id", "user_id", "server_timing", "content_type",
+    "requested_at",
+)  # fmt: skip
+PRINTABLE = ("metadata", "request_header", "request_body", "response_header", "response_body", "error")
+
+
+def row(exchange: Exchange, columns: tuple[str, ...]) -> list[Cell]:
+    """One exchange as a row of the list."""
+    shown: dict[str, object] = {
+        "status": status(exchange),
+        "url": url(exchange),
+        "server_timing": number(exchange.server_timing),
+        "requested_at": local_time(exchange.requested_at),
+    }
+    return [cell(shown[name] if name in shown else getattr(exchange, name)) for name in columns]
+
+
+def status(exchange: Exchange) -> str:
+    """The status code; where the exchange failed, the stage stands with it or alone; else the state."""
+    stage = str(exchange.failure.stage) if exchange.failure else ""
+    code = "" if exchange.status is None else str(exchange.status)
+    return f"{code} {stage}".strip() or str(exchange.state)
+
+
+def columns(exchange: Exchange, names: list[str], *, merge: bool) -> tuple[list[str], list[Cell]]:
+    """Titles and cells of what `--print` asked for."""
+    titles: list[str] = []
+    cells: list[Cell] = []
+    failed = exchange.status is None or exchange.status >= 400 or exchange.failure is not None
+    for name in names:
+        if name == "error" and not failed:
+            continue
+        # An answer that is no success is titled as what it is.
+        titles.append("error" if name == "response_body" and exchange.status != 200 else name)
+        cells.append(_column(exchange, name, merge))
+    return titles, cells
+
+
+def _column(exchange: Exchange, name: str, merge: bool) -> Cell:
+    request, answer = request_side(exchange), answer_side(exchange)
+    match name:
+        case "metadata":
+            return body_cell(json_indented(metadata(exchange)))
+        case "request_header":
+            return body_cell(_head(side(exchange, request)))
+        case "response_header":
+            return body_cell(_head(side(exchange, answer)))
+        case "request_body":
+            return body_cell(_text(pretty(content(exchange, request).data)), BODY_COLUMNS)
+        case "response_body":
+            return body_cell(_text(pretty(answer_content(exchange, merge))), BODY_COLUMNS)
+        case _:
+            if exchange.failure:
+                return body_cell(failure_text(exchange.failure), BODY_COLUMNS)
+            return _column(exchange, "response_body", merge)
+
+
+def request_side(exchange: Exchange) -> str:
+    """The request as it was sent; if it never was, as it was asked."""
+    return "asked" if exchange.sent is None else "sent"
+
+
+def answer_side(exchange: Exchange) -> str:
+    """The answer as it was told; if none came, our own that was delivered."""
+    return "told" if exchange.told is not None or exchange.delivered is None else "delivered"
+
+
+def answer_content(exchange: Exchange, merge: bool) -> bytes:
+    """The answer's content; with `merge` the events of a stream as the one object that they add up to."""
+    name = answer_side(exchange)
+    data = content(exchange, name).data
+    if merge and (message := side(exchange, name)) is not None:
+        from ..wire.completion import merged
+
+        return merged(message.headers.text("content-type") or "", data) or data
+    return data
+
+
+def http_request(exchange: Exchange) -> bytes:
+    """The request in the shape of raw HTTP, a JSON body indented."""
+    name = request_side(exchange)
+    start = f"{exchange.method} {url(exchange)} HTTP/1.1"
+    return _http(start, side(exchange, name), pretty(content(exchange, name).data))
+
+
+def http_answer(exchange: Exchange, *, merge: bool) -> bytes:
+    """The answer in the shape of raw HTTP, a JSON body indented."""
+    name = answer_side(exchange)
+    message = side(exchange, name)
+    start = f"HTTP/1.1 {status_line(exchange)}" if name == "told" or message is None else message.start
+    return _http(start.rstrip(), message, pretty(answer_content(exchange, merge)))
+
+
+def pretty(data: bytes) -> bytes:
+    """JSON indented by four, anything else as it is. Text in it stays as written, numbers digit for digit."""
+    import msgspec
+
+    if data.lstrip()[:1] not in (b"{", b"["):
+        return data
+    try:
+        return msgspec.json.format(data, indent=4)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return data
+
+
+def json_indented(value: Any) -> str:
+    """A value of ours as JSON: sorted keys, four blanks, other scripts as they are."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=4)
+
+
+def cut_short(exchange: Exchange, name: str) -> str | None:
+    """A sentence for stderr when the body of that side is not wholly kept."""
+    body = body_of(exchange, name)
+    if body is None or body.length <= len(body.data) or body.decoded_from is not None:
+        return None
+    return f"note: of this body's {body.length} bytes the first {len(body.data)} are kept (see --body-limit)"
+
+
+def write_json(value: Any) -> None:
+    """A value on stdout as JSON in UTF-8, members in their order."""
+    import json
+
+    text = safe.json_text(json.dumps(value, ensure_ascii=False, indent=2)) + "\n"
+    _write(text.encode())
+
+
+def write_raw(data: bytes) -> None:
+    """Raw HTTP on stdout by rule 3."""
+    data = data if data.endswith(b"\n") else data + b"\n"
+    if sys.stdout.isatty():
+        sys.stdout.write(safe.block(data.decode("utf-8", "backslashreplace")))
+    else:
+        _write(data)
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _http(start: str, message: Message | None, body: bytes) -> bytes:
+    lines = [] if message is None else [b"%b: %b" % line for line in message.headers]
+    return b"\n".join([start.encode("utf-8", "replace"), *lines, b"", body])
+
+
+def _head(message: Message | None) -> str:
+    return "" if message is None else "\n".join(f"{name}: {value}" for name, value in message.headers.pairs())
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")

@@ -1,0 +1,1 @@
+"""Plain data that every other package speaks in. Imports nothing of ours."""

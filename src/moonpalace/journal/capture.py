@@ -1,0 +1,96 @@
+"""The record's copy of one body on its way by: redacted, bounded, hashed.
+
+1. Up to `limit` bytes are kept as they come; past it only the last `TAIL` bytes, the true length and the SHA-256.
+2. `feed` and `close` never raise and never wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from ..core.headers import HeaderLine
+from ..wire.redact import Redactor
+from .records import BodyEnd, Chunk
+from .writer import Journal
+
+TAIL = 64 * 1024
+
+
+class Capture:
+    """One side's body of one exchange. `whole`: the length its head promised, if any."""
+
+    __slots__ = ("_journal", "_redactor", "_reader", "_seq", "_side", "_limit", "_hash", "length", "_tail", "_whole",
+                 "_encoding")  # fmt: skip
+
+    def __init__(
+        self, journal: Journal, redactor: Redactor, seq: int, side: int, limit: int, whole: int | None,
+        encoding: bytes | None,
+    ) -> None:  # fmt: skip
+        self._journal = journal
+        self._redactor = redactor
+        self._encoding = encoding
+        self._reader = None
+        self._seq = seq
+        self._side = side
+        self._limit = limit
+        self._hash = None
+        self.length = 0
+        self._tail = b""
+        self._whole = whole
+
+    def feed(self, data: bytes, at_ns: int) -> None:
+        """A piece of the body went by at that time."""
+        size = len(data)
+        if size == self._whole and self._encoding is None and size <= self._limit:
+            self._feed_whole(data, at_ns)
+            return
+        if self._hash is None:
+            self._reader = self._redactor.body(self._encoding)
+            self._hash = hashlib.sha256()
+        self._hash.update(data)
+        room = self._limit - self.length
+        self.length += size
+        if room >= size:
+            kept, marks = self._reader.feed(data)
+        else:
+            kept, marks = self._reader.feed(data[:room]) if room > 0 else (b"", ())
+            self._tail = data[-TAIL:] if size >= TAIL else (self._tail + data)[-TAIL:]
+        self._journal.add(
+            Chunk(self._seq, self._side, at_ns, size, kept, marks, self._reader.decoded), size=len(kept)
+        )
+
+    def _feed_whole(self, data: bytes, at_ns: int) -> None:
+        """The usual small body: all of it in one piece."""
+        kept, marks = self._redactor.text(data)
+        if marks:
+            self._hash = hashlib.sha256(data)
+        self.length = len(data)
+        self._journal.add(Chunk(self._seq, self._side, at_ns, self.length, kept, marks), size=self.length)
+
+    def close(self, at_ns: int, trailers: Iterable[HeaderLine] = ()) -> None:
+        """The body ended as its framing says."""
+        self.release(at_ns)
+        digest = self._hash.digest() if self._hash else b""
+        tail, trailer_block = b"", b""
+        if self._tail and self._encoding is None:
+            tail = self._redactor.text(self._tail)[0]
+        if trailers:
+            trailer_block = self._redactor.block(list(trailers))
+        self._journal.add(BodyEnd(self._seq, self._side, at_ns, self.length, digest, tail, trailer_block))
+
+    def release(self, at_ns: int) -> None:
+        """Keep what was held back: nothing more will come."""
+        if self._reader is not None:
+            kept, marks = self._reader.close()
+            if kept:
+                self._journal.add(
+                    Chunk(self._seq, self._side, at_ns, 0, kept, marks, self._reader.decoded), size=len(kept)
+                )
+
+    @property
+    def blind(self) -> bool:
+        """Whether something could not be looked into and so was not kept."""
+        return self._reader is not None and self._reader.blind
+
+

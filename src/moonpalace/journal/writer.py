@@ -1,0 +1,262 @@
+"""The traffic side of the journal: records go in, frames come out on disk. Append-only, and never in the traffic's way.
+
+1. `add` costs an append to a list; nothing here waits. A thread of its own does what may block: opening, writing.
+2. Arrivals and ends leave at once (`now=True`: within 2 ms); pieces of bodies leave in groups, at most `GROUP` apart.
+3. What the disk does not take stays in a ring of bounded size. When the ring is full the oldest frames are dropped,
+   counted, and named by a `Lost` record as soon as the disk takes it.
+4. A frame is written whole or cut away again, so that a reader meets damage only after a crash.
+5. A journal file that was deleted under us is noticed and begun anew.
+
+Shape: see `journal.records`.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from . import records
+from .records import Lost, Record, RunStarted
+
+GROUP = 0.025  # seconds between groups of chunks
+AT_ONCE = 0.002
+SEGMENT = 64 * 1024 * 1024
+RING = 64 * 1024 * 1024
+PENDING = 512 * 1024
+RETRY = 0.25
+
+_HEADER = struct.Struct("<4sII")
+MAGIC = b"MPJ1"
+
+
+def frame(payload: bytes) -> bytes:
+    """One frame around encoded records."""
+    return _HEADER.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
+
+
+class Timers(Protocol):
+    """What is needed of an event loop."""
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> object:
+        """Call back once, after so many seconds."""
+        ...
+
+
+class Journal:
+    """Collects records of one run and hands them over to the thread that writes them.
+
+    `started` opens each segment; `trouble` is called, from the thread, with a sentence when writing fails and when it
+    works again.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        started: Callable[[], RunStarted],
+        timers: Timers,
+        clock: Callable[[], float] = time.monotonic,
+        trouble: Callable[[str], None] = lambda text: None,
+        ring: int = RING,
+    ) -> None:
+        self._timers = timers
+        self._clock = clock
+        self._records: list[Record] = []
+        self._size = 0
+        self._timer_due = 0.0  # when the flush that is on its way comes; 0: none is
+        self._file = _Appender(folder, started, trouble, ring)
+        self._thread = threading.Thread(target=self._file.run, name="journal", daemon=True)
+        self._thread.start()
+
+    def add(self, record: Record, now: bool = False, size: int = 0) -> None:
+        """Take one record in. `size`: the bytes of body it holds."""
+        self._records.append(record)
+        self._size += size
+        if self._size > PENDING:
+            self.flush()
+        elif now:
+            due = self._clock() + AT_ONCE
+            if not self._timer_due or self._timer_due > due + AT_ONCE:
+                self._timer_due = due
+                self._timers.call_later(AT_ONCE, self.flush)
+        elif not self._timer_due:
+            self._timer_due = self._clock() + GROUP
+            self._timers.call_later(GROUP, self.flush)
+
+    def flush(self) -> None:
+        """Hand over what was collected."""
+        self._timer_due = 0.0
+        if self._records:
+            batch, self._records, self._size = self._records, [], 0
+            self._file.put(records.encode(batch))
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Write everything out and stop. False when the disk did not take all of it in time."""
+        self.flush()
+        self._file.put(b"")
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and not self._file.dropped
+
+
+class _Appender:
+    """The thread's side: a queue of payloads, a ring for bad times, and the file."""
+
+    def __init__(
+        self, folder: Path, started: Callable[[], RunStarted], trouble: Callable[[str], None], ring: int
+    ) -> None:
+        self._folder = folder
+        self._started = started
+        self._trouble = trouble
+        self._ring = ring
+        self._queue: deque[bytes] = deque()
+        self._waiting = 0  # bytes in the queue; guarded by the lock
+        self._lock = threading.Lock()
+        self._ready = threading.Semaphore(0)
+        self._fd = -1
+        self._written = 0
+        self._segment = 0
+        self._failing = ""
+        self._lost_records = 0
+        self._lost_size = 0
+        self._lost_seqs: set[int] = set()
+        self.dropped = 0
+
+    # --- the loop's side
+
+    def put(self, payload: bytes) -> None:
+        """Queue a payload; the empty one ends the thread. Drops the oldest when the ring is full."""
+        with self._lock:
+            self._queue.append(payload)
+            self._waiting += len(payload)
+            while self._waiting > self._ring and len(self._queue) > 1:
+                oldest = self._queue.popleft()
+                self._waiting -= len(oldest)
+                self._count_lost(oldest)
+        self._ready.release()
+
+    def _count_lost(self, payload: bytes) -> None:
+        self.dropped += 1
+        self._lost_size += len(payload)
+        for record in records.decode(payload):
+            self._lost_records += 1
+            seq = getattr(record, "seq", None)
+            if seq is not None and len(self._lost_seqs) < 100_000:
+                self._lost_seqs.add(seq)
+
+    # --- the thread's side
+
+    def run(self) -> None:
+        """Write until the empty payload comes and everything before it is on disk."""
+        patience = 8
+        while True:
+            self._ready.acquire(timeout=RETRY if self._failing else None)
+            payloads, ended = self._take()
+            if not payloads and not ended:
+                continue
+            try:
+                if payloads:
+                    self._write(payloads)
+                if ended:
+                    break
+            except OSError as error:
+                self._give_back(payloads, ended)
+                self._fail(error)
+                if ended:
+                    patience -= 1
+                    if not patience:
+                        break
+                time.sleep(RETRY)
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def _take(self) -> tuple[list[bytes], bool]:
+        with self._lock:
+            payloads = list(self._queue)
+            self._queue.clear()
+            self._waiting = 0
+        ended = b"" in payloads
+        return [payload for payload in payloads if payload], ended
+
+    def _give_back(self, payloads: list[bytes], ended: bool) -> None:
+        with self._lock:
+            self._queue.extendleft(reversed(payloads))
+            self._waiting += sum(map(len, payloads))
+            if ended:
+                self._queue.append(b"")
+            while self._waiting > self._ring and len(self._queue) > 1:
+                oldest = self._queue.popleft()
+                self._waiting -= len(oldest)
+                self._count_lost(oldest)
+        self._ready.release()
+
+    def _write(self, payloads: list[bytes]) -> None:
+        """Append frames; `payloads` is emptied as they reach the file. Raises: OSError."""
+        if self._lost_records:
+            with self._lock:
+                lost = Lost(time.time_ns(), self._lost_records, self._lost_size, tuple(self._lost_seqs), self._failing)
+            self._append(frame(records.encode([lost])))
+            with self._lock:
+                self._lost_records -= lost.records
+                self._lost_size -= lost.size
+                self._lost_seqs.difference_update(lost.seqs)
+        while payloads:
+            count, size = 1, len(payloads[0])
+            while count < len(payloads) and size < PENDING:
+                size += len(payloads[count])
+                count += 1
+            self._append(b"".join(map(frame, payloads[:count])))
+            del payloads[:count]
+        if self._failing:
+            self._trouble(f"the journal can be written again; dropped so far: {self.dropped} groups of records")
+            self._failing = ""
+
+    def _append(self, data: bytes) -> None:
+        if self._fd >= 0 and (self._written > SEGMENT or self._is_gone()):
+            os.close(self._fd)
+            self._fd = -1
+        if self._fd < 0:
+            self._open()
+        view = memoryview(data)
+        done = 0
+        try:
+            while done < len(data):
+                done += os.write(self._fd, view[done:])
+        except OSError:
+            if done:
+                self._cut()
+            raise
+        self._written += len(data)
+
+    def _is_gone(self) -> bool:
+        return os.fstat(self._fd).st_nlink == 0
+
+    def _cut(self) -> None:
+        try:
+            os.ftruncate(self._fd, self._written)
+        except OSError:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._segment += 1
+        self._fd = os.open(self._folder / f"{self._segment:08d}.seg", flags, 0o600)
+        self._written = 0
+        self._append(frame(records.encode([self._started()])))
+
+    def _fail(self, error: OSError) -> None:
+        text = error.strerror or type(error).__name__
+        if text != self._failing:
+            self._failing = text
+            self._trouble(
+                f"the journal cannot be written ({text}); traffic goes on, the newest {self._ring >> 20} MiB of the "
+                "record wait in memory: free space or mend the folder"
+            )

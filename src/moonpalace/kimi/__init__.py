@@ -1,0 +1,1 @@
+"""What only this vendor does: its header names, paths and habits."""

@@ -1,0 +1,202 @@
+"""Records become exchanges. Pure: fed frames, it gives batches; no clock, no file.
+
+1. An exchange is open from its arrival to its end; what comes of it in between is collected.
+2. An end without an arrival (the disk was full) is an exchange all the same, flagged `lost_records`.
+3. Frames up to `stored` only bring back what was open there: their ends and losses are in the store already.
+4. What cannot be understood is kept raw and never stops the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..journal.reader import Frame
+from ..journal.records import (
+    Arrived,
+    BodyEnd,
+    Chunk,
+    Delivered,
+    Ended,
+    Interim,
+    Lost,
+    RunEnded,
+    RunStarted,
+    Sent,
+    Told,
+    Tried,
+)
+from ..store import timeline
+from ..store.rows import START, Batch, Position
+from .open import Open, Side
+from .story import in_flight, interrupted, raw, story, without_arrival
+
+_MAX_INTERIM = 10
+
+
+class Recorder:
+    """Keeps the open exchanges of one run."""
+
+    def __init__(self, stored: Position = START) -> None:
+        self._stored = stored
+        self._open: dict[int, Open] = {}
+        self._new: list[Open] = []
+        self._batch = Batch()
+        self._since = START
+        self._again = False  # the frame at hand is in the store already
+        self._lost: set[int] = set()
+        self.started: RunStarted | None = None
+        self.run_ended = False
+        self.troubles: list[str] = []  # what could not be understood, for the log
+        self._handle: dict[type, Callable[[Any], None]] = {
+            RunStarted: self._run_started,
+            Arrived: self._arrived,
+            Chunk: self._chunk,
+            BodyEnd: self._body_end,
+            Sent: self._sent,
+            Told: self._told,
+            Interim: self._interim,
+            Delivered: self._delivered,
+            Ended: self._ended,
+            Tried: self._tried,
+            Lost: self._lost_some,
+            RunEnded: self._run_ended,
+        }
+
+    def feed(self, frame: Frame) -> None:
+        """Take in the records of one frame."""
+        records, self._since, end = frame
+        self._again = end <= self._stored
+        handle = self._handle
+        for record in records:
+            try:
+                handle[type(record)](record)
+            except Exception as error:  # one bad record must not hold up the others: see rule 4
+                self.troubles.append(f"{type(record).__name__} of exchange {getattr(record, 'seq', '-')}: {error!r}")
+
+    def take(self) -> Batch:
+        """What became known since the last call."""
+        batch, self._batch = self._batch, Batch()
+        if self._new:
+            opened = self._open
+            batch.arrived = [in_flight(x) for x in self._new if x.seq in opened]
+            self._new = []
+        return batch
+
+    def low(self, position: Position) -> Position:
+        """The oldest position still needed when everything before `position` has been fed."""
+        oldest = next(iter(self._open.values()), None)
+        return position if oldest is None else oldest.since
+
+    @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    def interrupt(self) -> None:
+        """The run is dead: what is open will not go on."""
+        for x in self._open.values():
+            try:
+                self._batch.ended.append(interrupted(x))
+            except Exception as error:
+                self._batch.ended.append(raw(x, None))
+                self.troubles.append(f"exchange {x.seq} is kept raw: {error!r}")
+        self._open.clear()
+        self._new.clear()
+
+    def _run_started(self, record: RunStarted) -> None:
+        self.started = record
+
+    def _run_ended(self, record: RunEnded) -> None:
+        self.run_ended = True
+        self._batch.accepted = record.accepted
+        self._batch.ended_at = record.wall_ns
+
+    def _arrived(self, record: Arrived) -> None:
+        seq = record.seq
+        self._open[seq] = x = Open(record, self._since)
+        if seq in self._lost:
+            x.lost = True
+        if not self._again:
+            self._new.append(x)
+
+    def _chunk(self, record: Chunk) -> None:
+        x = self._open.get(record.seq)
+        if x is None:
+            return
+        side = x.sides[record.side]
+        if side is None:
+            side = x.sides[record.side] = Side()
+        side.add(record)
+        x.timeline += (timeline.CHUNK + record.side, record.at_ns - x.at, record.size)
+
+    def _body_end(self, record: BodyEnd) -> None:
+        x = self._open.get(record.seq)
+        if x is None:
+            return
+        side = x.sides[record.side]
+        if side is None:
+            side = x.sides[record.side] = Side()
+        side.end = record
+        x.timeline += (timeline.BODY_END + record.side, record.at_ns - x.at, record.length)
+
+    def _sent(self, record: Sent) -> None:
+        x = self._open.get(record.seq)
+        if x is not None:
+            x.sent = record
+            x.timeline += (timeline.SENT_HEAD, record.at_ns - x.at, -1)
+
+    def _told(self, record: Told) -> None:
+        x = self._open.get(record.seq)
+        if x is not None:
+            x.told = record
+            x.timeline += (timeline.TOLD_HEAD, record.at_ns - x.at, -1)
+
+    def _interim(self, record: Interim) -> None:
+        x = self._open.get(record.seq)
+        if x is None:
+            return
+        if x.interim is None:
+            x.interim = []
+        if len(x.interim) < _MAX_INTERIM:
+            x.interim.append(record)
+            x.timeline += (timeline.INTERIM_HEAD, record.at_ns - x.at, -1)
+
+    def _delivered(self, record: Delivered) -> None:
+        x = self._open.get(record.seq)
+        if x is not None:
+            x.delivered = record
+            x.timeline += (timeline.DELIVERED_HEAD, record.at_ns - x.at, -1)
+
+    def _tried(self, record: Tried) -> None:
+        x = self._open.get(record.seq)
+        if x is None:
+            return
+        if x.tried is None:
+            x.tried = []
+        x.tried.append(record)
+        x.timeline += (timeline.CONNECT, record.at_ns - x.at, -1)
+
+    def _ended(self, record: Ended) -> None:
+        x = self._open.pop(record.seq, None)
+        if self._again:
+            return
+        if x is None:
+            self._batch.ended.append(without_arrival(record))
+            return
+        try:
+            self._batch.ended.append(story(x, record))
+        except Exception as error:
+            self._batch.ended.append(raw(x, record))
+            self.troubles.append(f"exchange {record.seq} is kept raw: {error!r}")
+
+    def _lost_some(self, record: Lost) -> None:
+        for seq in record.seqs:
+            x = self._open.get(seq)
+            if x is not None:
+                x.lost = True
+        self._lost.update(record.seqs)
+        if not self._again:
+            self._batch.lost_records += record.records
+            self._batch.lost_bytes += record.size
+
+

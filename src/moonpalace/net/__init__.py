@@ -1,0 +1,1 @@
+"""Sockets: the only package that sees asyncio transports and ssl."""

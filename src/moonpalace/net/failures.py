@@ -1,0 +1,50 @@
+"""Operating system and TLS errors as the `kind` and text of a `Failure`.
+
+1. The table is the whole of it; what is not in it is `error`, with the system's own words.
+2. No path, key or traceback gets into a text (T36).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+_KINDS = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "reset",
+    errno.EPIPE: "reset",
+    errno.ECONNABORTED: "reset",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.EADDRNOTAVAIL: "unreachable",
+    errno.EMFILE: "resource",
+    errno.ENFILE: "resource",
+    errno.ENOMEM: "resource",
+    errno.ENOBUFS: "resource",
+}
+_NO_SUCH_NAME = {
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL") if hasattr(socket, name)
+}
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """(kind, text) of an error met on a socket."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "certificate", f"the certificate was not accepted: {error.verify_message or error.reason}"
+    if isinstance(error, ssl.SSLError):
+        return "handshake", f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, socket.gaierror):
+        kind = "not_found" if error.errno in _NO_SUCH_NAME else "resolver"
+        return kind, error.strerror or "the name could not be resolved"
+    if isinstance(error, TimeoutError) and not error.errno:
+        return "timeout", "it took too long"
+    if isinstance(error, OSError):
+        kind = _KINDS.get(error.errno or 0, "error")
+        if isinstance(error, ConnectionRefusedError):
+            kind = "refused"
+        elif isinstance(error, ConnectionResetError | BrokenPipeError):
+            kind = "reset"
+        return kind, (error.strerror or str(error) or type(error).__name__).lower()
+    return "error", type(error).__name__

@@ -1,0 +1,514 @@
+"""One exchange from end to end: the only place where client, upstream and journal meet.
+
+1. Bytes go through as they came, at once; what is recorded is a copy, and nothing of it can hold them up.
+2. It ends once, in one state. After that it does nothing more.
+3. Before the answer's head is out, a failure is answered; after it the client's connection is broken off, so that nobody
+   takes a part for the whole. Nothing is ever retried.
+4. Back-pressure goes both ways: who cannot write makes the other side stop reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..core.exchange import Failure, Stage, State
+from ..core.headers import HeaderLine
+from ..core.ids import uid_text
+from ..journal import records
+from ..journal.capture import Capture
+from ..net.connect import ConnectFailure, connect
+from ..net.listener import ClientConnection
+from ..net.upstream import UpstreamConnection
+from ..wire import http1
+from .answers import error_body, own_answer
+from .gate import Refusal
+from .routes import Route
+
+if TYPE_CHECKING:
+    from .server import Proxy
+
+EXPECT_SECONDS = 1.0
+_TIMEOUTS = {"timeout"}
+_KEY_LINES = (b"x-api-key", b"api-key")
+
+
+class Flow:
+    """An exchange under way. Calls on it come from `net`; it answers with writes."""
+
+    # Most of these are never set for most exchanges; on the class they cost nothing.
+    _upstream: UpstreamConnection | None = None
+    _task: asyncio.Task[None] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _expect_timer: asyncio.TimerHandle | None = None
+    _asked_done = False
+    _asked_trailers: list[HeaderLine] | tuple[()] = ()
+    _asked: Capture | None = None
+    _told: Capture | None = None
+    _told_head: http1.ResponseHead | None = None
+    _chunked_out = False
+    _delivered = 0
+    _flags: tuple[str, ...] = ()
+    _full_end = False
+    _continued = False
+    _stage = Stage.ACCEPT
+    over = False
+
+    def __init__(self, proxy: Proxy, client: ClientConnection, head: http1.RequestHead) -> None:
+        self._proxy = proxy
+        self._client = client
+        self._head = head
+        self._keep = head.keep_alive and head.minor == 1
+        self._waiting: list[bytes] = []
+        self._up: list[bytes] = []  # one write for what one read brought
+        self._down: list[bytes] = []
+        self.seq = proxy.next_seq()
+        self.uid = proxy.make_uid()
+        self.at_ns = proxy.clock_ns()
+
+    # --- the request
+
+    def begin(self) -> None:
+        """The head is here: record the arrival, pass the gate, find a way to the upstream."""
+        proxy, head = self._proxy, self._head
+        redactor = proxy.redactor
+        refusal = proxy.refusal(self._client, head)
+        # Header lines first: a key learnt there is then known when the target is looked at.
+        self._kept = kept = redactor.lines(head.raw, head.lines, head.special)
+        self._start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(head.target), head.minor)
+        self._route = route = proxy.routes.pick(head.target)
+        proxy.journal.add(
+            records.Arrived(
+                self.seq, self.at_ns, proxy.wall_ns(), self.uid, self._client.peer, self._start, b"".join(kept),
+                route.origin.base_url, route.prefix.decode("latin-1"),
+            ), now=True,
+        )  # fmt: skip
+        proxy.flows.add(self)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        if head.framing != http1.NONE:
+            whole = head.length if head.framing == http1.LENGTH else None
+            self._asked = Capture(
+                proxy.journal, redactor, self.seq, records.ASKED, proxy.body_limit, whole, head.get(b"content-encoding")
+            )
+        connection = route.origin.take(proxy.now())
+        if connection is not None:
+            self._send(connection, "")
+        else:
+            self._stage = Stage.RESOLVE
+            self._client.pause()
+            self._task = proxy.loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        proxy = self._proxy
+        assert self._route is not None
+        origin = self._route.origin
+        tries: list[tuple[str, int, int, str]] = []
+        try:
+            connection, about = await connect(origin, proxy.connect_timeout, tries)
+        except ConnectFailure as failure:
+            self._note_tries(tries)
+            if not self.over:
+                self._fail(Failure(failure.stage, failure.kind, str(failure)))
+            return
+        except asyncio.CancelledError:
+            self._note_tries(tries)
+            raise
+        except Exception as error:
+            self._note_tries(tries)
+            if not self.over:
+                self._fail(Failure(Stage.CONNECT, "error", f"connecting failed: {type(error).__name__}"))
+            return
+        finally:
+            self._task = None
+        self._note_tries(tries)
+        if self.over:
+            connection.abort()
+            return
+        if connection.transport.is_closing():
+            self._fail(Failure(Stage.SEND, "closed", "the upstream closed the connection at once"))
+            return
+        self._client.resume()
+        self._send(connection, about.get("tls", ""))
+        self.flush_asked()
+
+    def _note_tries(self, tries: list[tuple[str, int, int, str]]) -> None:
+        origin = self._route.origin if self._route else None
+        proxy_name = origin.proxy.name if origin and origin.proxy else ""
+        if not self.over or tries:
+            self._proxy.journal.add(records.Tried(self.seq, self._proxy.clock_ns(), tuple(tries), proxy_name))
+
+    def _send(self, connection: UpstreamConnection, tls: str) -> None:
+        """Put the request on an open connection: its head, and what of its body has come."""
+        proxy, head, route = self._proxy, self._head, self._route
+        assert route is not None
+        self._upstream = connection
+        connection.start(self, to_head=head.method == b"HEAD")
+        raw, kept = self._sent_lines(route)
+        target = route.target(head.target)
+        origin = route.origin
+        if origin.is_absolute:
+            target = b"http://" + origin.host_line + target
+            if origin.proxy and origin.proxy.authorization:
+                raw.append(http1.raw_line(b"Proxy-Authorization", origin.proxy.authorization))
+        self._up.append(http1.head_bytes(b"%b %b HTTP/1.1" % (head.method, target), raw))
+        upstream: dict[str, object] = {"address": connection.address, "reused": connection.uses > 1}
+        if tls:
+            upstream["tls"] = tls
+        if origin.proxy:
+            upstream["proxy"] = origin.proxy.name
+        start = b"%b %b HTTP/1.1" % (head.method, proxy.redactor.target(target))
+        proxy.journal.add(records.Sent(self.seq, proxy.clock_ns(), start, b"".join(kept), upstream))
+        self._stage = Stage.SEND
+        for piece in self._waiting:
+            self._send_body(piece)
+        self._waiting = []
+        if self._asked_done:
+            self._send_end()
+        elif head.expect_continue:
+            self._expect_timer = proxy.loop.call_later(EXPECT_SECONDS, self._continue)
+
+    def _sent_lines(self, route: Route) -> tuple[list[bytes], list[bytes]]:
+        """The header lines for the upstream, and the same for the record.
+
+        Ours is Host, and the key if there is one; what is between us and the client only is left out.
+        """
+        head = self._head
+        raw, kept = head.raw.copy(), self._kept.copy()
+        for index, name in head.special:
+            if name.lower == b"host":
+                raw[index] = kept[index] = http1.raw_line(head.lines[index][0], route.origin.host_line)
+        drop = head.hop_by_hop()
+        if route.key is not None:
+            self._put_key(route.key, raw, kept, drop)
+        for index in sorted(set(drop), reverse=True):
+            del raw[index], kept[index]
+        return raw, kept
+
+    def _put_key(self, key: bytes, raw: list[bytes], kept: list[bytes], drop: list[int]) -> None:
+        """The configured key stands in place of the client's own, in each line that carries one."""
+        head = self._head
+        stand_in = self._proxy.redactor.fingerprint(key)
+        placed = False
+        for index, name in head.special:
+            if name.lower == b"authorization" and placed:
+                drop.append(index)
+            elif name.lower == b"authorization" or name.lower in _KEY_LINES:
+                scheme = b"Bearer " if name.lower == b"authorization" else b""
+                raw[index] = http1.raw_line(head.lines[index][0], scheme + key)
+                kept[index] = http1.raw_line(head.lines[index][0], scheme + stand_in)
+                placed = placed or bool(scheme)
+        drop.sort()
+        if not placed:
+            raw.append(http1.raw_line(b"Authorization", b"Bearer " + key))
+            kept.append(http1.raw_line(b"Authorization", b"Bearer " + stand_in))
+
+    def _continue(self) -> None:
+        """The upstream says nothing to `Expect: 100-continue`: let the client begin, or both would wait."""
+        self._expect_timer = None
+        if not self.over and not self._asked_done and self._told_head is None and not self._continued:
+            self._continued = True
+            self._client.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def asked_body(self, data: bytes) -> None:
+        """A piece of the request's body came."""
+        if self.over:
+            return
+        assert self._asked is not None
+        if self._upstream is None:
+            self._waiting.append(data)
+        else:
+            self._send_body(data)
+        self._asked.feed(data, self._proxy.clock_ns())
+
+    def _send_body(self, data: bytes) -> None:
+        self._up.append(http1.chunk(data) if self._head.framing == http1.CHUNKED else data)
+
+    def asked_end(self, trailers: list[HeaderLine]) -> None:
+        """The request is whole."""
+        if self.over:
+            return
+        self._asked_done = True
+        self._asked_trailers = trailers
+        if self._asked is not None:
+            self._asked.close(self._proxy.clock_ns(), trailers)
+        if self._upstream is not None:
+            self._send_end()
+
+    def _send_end(self) -> None:
+        if self._head.framing == http1.CHUNKED:
+            self._up.append(http1.last_chunk(self._asked_trailers))
+        self.flush_asked()
+        self._stage = Stage.WAIT_HEADERS
+        limit = self._proxy.head_timeout
+        if limit is not None and self._told_head is None:
+            self._timer = self._proxy.loop.call_later(limit, self._head_timed_out, limit)
+
+    def flush_asked(self) -> None:
+        """What one read of the client brought goes to the upstream in one write."""
+        up = self._up
+        if up and self._upstream is not None:
+            self._up = []
+            self._upstream.transport.write(up[0] if len(up) == 1 else b"".join(up))
+
+    def _head_timed_out(self, limit: float) -> None:
+        if not self.over and self._told_head is None:
+            self._fail(Failure(Stage.WAIT_HEADERS, "timeout", f"no answer came within {limit:g} s (--head-timeout)"))
+
+    def asked_malformed(self, error: http1.Malformed, raw: bytes) -> None:
+        """The request's body is broken: the upstream must not take it for whole."""
+        if self.over:
+            return
+        self.flush_told()
+        failure = Failure(Stage.READ_REQUEST, error.kind, str(error), raw[:4096])
+        self._keep = False
+        if self._told_head is None:
+            self._answer(error.status, error_body(str(error), failure.stage, "request_rejected"))
+        else:
+            self._client.break_off()
+        self._end(State.REJECTED, failure)
+
+    # --- the answer
+
+    def told_interim(self, head: http1.ResponseHead) -> None:
+        """A 1xx answer: passed on as it is."""
+        proxy = self._proxy
+        drop = head.hop_by_hop()
+        raw = [line for index, line in enumerate(head.raw) if index not in drop]
+        kept = proxy.redactor.lines(head.raw, head.lines, head.special)
+        proxy.journal.add(records.Interim(self.seq, proxy.clock_ns(), head.start, b"".join(kept)))
+        if self._head.minor == 0 or (head.status == 100 and self._continued):
+            return
+        if head.status == 100:
+            self._continued = True
+        self._down.append(http1.head_bytes(b"HTTP/1.1 %d %b" % (head.status, head.reason), raw))
+
+    def told_head(self, head: http1.ResponseHead) -> None:
+        """The answer's head: passed on with our framing."""
+        proxy = self._proxy
+        self._told_head = head
+        self._stage = Stage.READ_BODY
+        if self._timer is not None:
+            self._timer.cancel()
+        at_ns = proxy.clock_ns()
+        if self._waits_for_client():
+            self._keep = False
+        told = proxy.redactor.lines(head.raw, head.lines, head.special)
+        raw, kept = self._delivered_lines(head, told)
+        start = b"HTTP/1.1 %d %b" % (head.status, head.reason)
+        self._down.append(http1.head_bytes(start, raw))
+        journal = proxy.journal
+        told_start = start if head.minor == 1 else head.start
+        journal.add(records.Told(self.seq, at_ns, told_start, b"".join(told), head.framing))
+        journal.add(records.Delivered(self.seq, at_ns, start, b"".join(kept)))
+        if head.framing != http1.NONE:
+            whole = head.length if head.framing == http1.LENGTH else None
+            self._told = Capture(
+                journal, proxy.redactor, self.seq, records.TOLD, proxy.body_limit, whole, head.get(b"content-encoding")
+            )
+
+    def _waits_for_client(self) -> bool:
+        """An answer before the request was whole ends the connection: what still comes belongs to no exchange."""
+        return self._proxy.draining or not self._asked_done
+
+    def _delivered_lines(self, head: http1.ResponseHead, told: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """The header lines for the client, with the framing that it understands; and the same for the record."""
+        has_body = head.framing in (http1.CHUNKED, http1.CLOSE)
+        self._chunked_out = has_body and self._head.minor == 1
+        drop = head.hop_by_hop()
+        for index, name in head.special:
+            if name.flags & http1.OTHER and name.lower != b"content-encoding":
+                drop.append(index)
+            elif name.lower == b"transfer-encoding" and (has_body or self._head.minor == 0):
+                drop.append(index)
+        raw, kept = head.raw.copy(), told.copy()
+        for index in sorted(set(drop), reverse=True):
+            del raw[index], kept[index]
+        own = self._own_lines(has_body)
+        return raw + own, kept + own
+
+    def _own_lines(self, has_body: bool) -> list[bytes]:
+        proxy = self._proxy
+        own = []
+        if self._chunked_out:
+            own.append(b"Transfer-Encoding: chunked\r\n")
+        elif has_body:
+            self._keep = False
+        own += [http1.raw_line(*line) for line in proxy.cors_lines(self._head)]
+        if proxy.id_header:
+            own.append(b"x-moonpalace-id: %b\r\n" % uid_text(self.uid).encode())
+        if not self._keep:
+            own.append(b"Connection: close\r\n")
+        return own
+
+    def told_body(self, data: bytes) -> None:
+        """A piece of the answer: to the client at once."""
+        self._down.append(http1.chunk(data) if self._chunked_out else data)
+        self._delivered += len(data)
+        assert self._told is not None
+        self._told.feed(data, self._proxy.clock_ns())
+
+    def told_end(self, trailers: list[HeaderLine], extra: bool) -> None:
+        """The answer is whole."""
+        proxy = self._proxy
+        if self._chunked_out:
+            self._down.append(http1.last_chunk(trailers))
+        self.flush_told()
+        if self._told is not None:
+            self._told.close(proxy.clock_ns(), trailers)
+        assert self._told_head is not None and self._upstream is not None
+        if extra:
+            self._flags += ("extra_bytes",)
+        if self._told_head.framing == http1.CLOSE:
+            self._flags += ("close_delimited",)
+        if not self._asked_done:
+            self._flags += ("early_response",)
+        upstream, self._upstream = self._upstream, None
+        upstream.release(reuse=self._asked_done)
+        if self._client.writable:
+            self._complete()
+        else:
+            self._full_end = True  # not delivered before the client has taken what lies in our buffer
+
+    def flush_told(self) -> None:
+        """What one read of the upstream brought goes to the client in one write."""
+        down = self._down
+        if down:
+            self._down = []
+            self._client.transport.write(down[0] if len(down) == 1 else b"".join(down))
+
+    def _complete(self) -> None:
+        client = self._client
+        self._end(State.COMPLETE, None)
+        client.finish(keep_alive=self._keep)
+
+    def told_failed(self, failure: Failure) -> None:
+        """The answer will not come, or not whole."""
+        if self._upstream is not None and self._upstream.uses > 1:
+            self._flags += ("reused_conn",)
+        self._upstream = None
+        self._fail(failure)
+
+    # --- how it ends
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._keep = self._keep and self._head.framing == http1.NONE and refusal.kind not in ("host", "target")
+        if refusal.status == 204:
+            self._answer(204, b"")
+            self._end(State.COMPLETE, None)
+            return
+        if self._head.framing != http1.NONE:
+            self._client.stopping = True
+        self._answer(refusal.status, error_body(refusal.message, Stage.ACCEPT, "request_rejected"))
+        self._end(State.REJECTED, Failure(Stage.ACCEPT, refusal.kind, refusal.message))
+
+    def _fail(self, failure: Failure) -> None:
+        """The upstream's side failed."""
+        self.flush_told()
+        if self._told_head is not None:
+            if self._told is not None:
+                self._told.release(self._proxy.clock_ns())
+            self._end(State.TRUNCATED, failure)
+            self._client.break_off(reset=not self._chunked_out and self._told_head.framing != http1.LENGTH)
+            return
+        if not self._asked_done:
+            self._keep = False
+            self._client.stopping = True
+        status = 504 if failure.kind in _TIMEOUTS else 502
+        self._answer(status, error_body(failure.message, failure.stage, "proxy_server_error"))
+        self._end(State.UPSTREAM_ERROR, failure)
+
+    def _answer(self, status: int, body: bytes) -> None:
+        """An answer of our own; the connection goes on or ends by `_keep`."""
+        proxy = self._proxy
+        keep = self._keep and not proxy.draining
+        more = proxy.cors_lines(self._head)
+        if status == 204:
+            more += proxy.preflight_lines(self._head)
+        uid = uid_text(self.uid) if proxy.id_header else None
+        start, lines = own_answer(status, body, uid=uid, close=not keep, more=more)
+        if self._head.method == b"HEAD":
+            body = b""
+        raw = [http1.raw_line(*line) for line in lines]
+        self._client.transport.write(http1.head_bytes(start, raw) + body)
+        kept_body = proxy.redactor.text(body)[0]
+        proxy.journal.add(records.Delivered(self.seq, proxy.clock_ns(), start, b"".join(raw), kept_body))
+        self._delivered = len(body)
+        self._client.finish(keep_alive=keep)
+
+    def client_gone(self, kind: str, text: str) -> None:
+        """The client left: nobody needs the answer any more."""
+        if self.over:
+            return
+        stage = Stage.WRITE_CLIENT if self._told_head is not None else self._stage
+        if not self._asked_done:
+            stage = Stage.READ_REQUEST
+        elif stage in (Stage.ACCEPT, Stage.SEND):
+            stage = Stage.WAIT_HEADERS
+        unsent = self._client.transport.get_write_buffer_size()
+        self._delivered = max(0, self._delivered - unsent)
+        self._end(State.CLIENT_GONE, Failure(stage, kind, text))
+
+    def abort(self) -> None:
+        """The proxy stops and waits no longer."""
+        if self.over:
+            return
+        stage = Stage.READ_REQUEST if not self._asked_done else self._stage
+        if self._told_head is None:
+            self._keep = False
+            self._answer(503, error_body("the proxy is being stopped", stage, "proxy_server_error"))
+        else:
+            self._client.break_off()
+        self._end(State.ABORTED, Failure(stage, "shutdown", "the proxy was stopped before the exchange was over"))
+
+    def _end(self, state: State, failure: Failure | None) -> None:
+        self.over = True
+        proxy = self._proxy
+        now = proxy.clock_ns()
+        for timer in (self._timer, self._expect_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        if self._upstream is not None:
+            self._upstream.abort()
+            self._upstream = None
+        if state is not State.COMPLETE:
+            for capture in (self._asked, self._told):
+                if capture is not None:
+                    capture.release(now)
+        for capture in (self._asked, self._told):
+            if capture is not None and capture.blind and "not_looked_into" not in self._flags:
+                self._flags += ("not_looked_into",)
+        ended = records.Ended(
+            self.seq, now, self.uid, proxy.wall_ns(), self._start, state, self._delivered, flags=self._flags
+        )
+        if failure is not None:
+            ended.stage, ended.kind = failure.stage, failure.kind
+            ended.message = proxy.redactor.text(failure.message.encode())[0].decode("utf-8", "replace")
+            ended.raw = proxy.redactor.text(failure.raw)[0] if failure.raw else b""
+        proxy.journal.add(ended, now=True)
+        proxy.flow_over(self)
+
+    # --- back-pressure
+
+    def upstream_full(self) -> None:
+        """The upstream does not take more of the request for now."""
+        self._client.pause()
+
+    def upstream_ready(self) -> None:
+        """It takes more again."""
+        self._client.resume()
+
+    def client_full(self) -> None:
+        """The client does not take more of the answer for now."""
+        if self._upstream is not None:
+            self._upstream.transport.pause_reading()
+
+    def client_ready(self) -> None:
+        """It takes more again."""
+        if self._full_end:
+            self._complete()
+        elif self._upstream is not None:
+            self._upstream.transport.resume_reading()

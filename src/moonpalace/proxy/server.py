@@ -1,0 +1,226 @@
+"""The proxy as a whole: what all exchanges share, and how it starts, sweeps, drains and stops.
+
+1. Nothing here can wait for the record: the journal takes what it is given.
+2. Stopping: no new connections, idle ones are closed, running exchanges may end within the drain time, then they are
+   aborted. A second signal aborts at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ..core.exchange import Failure, Stage, State
+from ..core.headers import HeaderLine
+from ..core.ids import UidMaker, uid_text
+from ..journal import records
+from ..journal.writer import Journal
+from ..net import peer as peers
+from ..net.listener import ClientConnection
+from ..wire import http1
+from ..wire.redact import Redactor
+from .answers import error_body, own_answer
+from .driver import Flow
+from .gate import Gate, Refusal
+from .routes import Routes
+
+MAX_CONNECTIONS = 20_000
+SWEEP_SECONDS = 0.25
+BACKLOG = 4096
+RAW_LIMIT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `start` decides. Times in seconds, None: no limit."""
+
+    connect_timeout: float | None = 10.0
+    head_timeout: float | None = None
+    drain: float = 30.0
+    id_header: bool = True
+    body_limit: int = 64 * 1024 * 1024
+    guard_key: bool = False  # only this user's processes may use the proxy, because it holds a key
+
+
+class Proxy:
+    """Serves connections; a `net.listener.Handler`."""
+
+    def __init__(
+        self, routes: Routes, gate: Gate, redactor: Redactor, journal: Journal, settings: Settings,
+        clock_ns: Callable[[], int] = time.monotonic_ns, wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:  # fmt: skip
+        self.routes = routes
+        self.gate = gate
+        self.redactor = redactor
+        self.journal = journal
+        self.clock_ns = clock_ns
+        self.wall_ns = wall_ns
+        self.now = time.monotonic
+        self.loop = asyncio.get_running_loop()
+        self.connect_timeout = settings.connect_timeout
+        self.head_timeout = settings.head_timeout
+        self.body_limit = settings.body_limit
+        self.id_header = settings.id_header
+        self._drain_seconds = settings.drain
+        self._guard_key = settings.guard_key
+        self.make_uid = UidMaker(wall_ns)
+        self.connections: set[ClientConnection] = set()
+        self.flows: set[Flow] = set()
+        self.draining = False
+        self.accepted = 0
+        self._servers: list[asyncio.Server] = []
+        self._emptied = asyncio.Event()
+        self._now_please = asyncio.Event()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    # --- what connections call
+
+    def begin(self, connection: ClientConnection, head: http1.RequestHead) -> Flow:
+        """A request's head came."""
+        flow = Flow(self, connection, head)
+        flow.begin()
+        return flow
+
+    def malformed(self, connection: ClientConnection, raw: bytes, error: http1.Malformed) -> None:
+        """Bytes that are no request: refused, and on record with their beginning."""
+        uid = self._record_stray(connection, raw, State.REJECTED, error.kind, str(error))
+        body = error_body(str(error), Stage.READ_REQUEST, "request_rejected")
+        start, lines = own_answer(error.status, body, uid=uid if self.id_header else None, close=True)
+        connection.transport.write(http1.head_bytes(start, [http1.raw_line(*line) for line in lines]) + body)
+        connection.finish(keep_alive=False)
+
+    def lost_in_head(self, connection: ClientConnection, raw: bytes, text: str) -> None:
+        """The client left inside a head."""
+        self._record_stray(connection, raw, State.CLIENT_GONE, "reset" if "reset" in text else "closed", text)
+
+    def _record_stray(self, connection: ClientConnection, raw: bytes, state: State, kind: str, text: str) -> str:
+        """An exchange that never had a head. Its raw bytes are looked through for secrets by name and by value."""
+        uid, now = self.make_uid(), self.clock_ns()
+        block = raw[:RAW_LIMIT]
+        first, _, rest = block.partition(b"\r\n")
+        pairs = [line.partition(b":")[::2] for line in rest.split(b"\r\n") if b":" in line]
+        self.redactor.block([(name.strip(), value.strip()) for name, value in pairs])
+        method, _, target = first.partition(b" ")
+        start = b"%b %b" % (method, self.redactor.target(target)) if target else first
+        start = self.redactor.text(start)[0][:1024]
+        endpoint = self.routes.endpoint.origin.base_url
+        seq = self.next_seq()
+        self.journal.add(records.Arrived(seq, now, self.wall_ns(), uid, connection.peer, start, b"", endpoint))
+        self.journal.add(
+            records.Ended(
+                seq, now, uid, self.wall_ns(), start, state, 0, Stage.READ_REQUEST, kind, text, self.redactor.text(block)[0]
+            ),
+            now=True,
+        )
+        return uid_text(uid)
+
+    def is_gone(self, connection: ClientConnection) -> bool:
+        """Whether the kernel says that nobody holds the client's end any more."""
+        found = self._peer(connection)
+        return found is not None and found.inode == 0
+
+    def _peer(self, connection: ClientConnection) -> peers.Peer | None:
+        transport = connection.transport
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if not peer or not local or not (peer[0] == local[0] or peer[0].startswith("127.")):
+            return None  # only a peer on this machine has its socket in our kernel
+        return peers.look_up(peer[:2], local[:2])
+
+    # --- what exchanges call
+
+    def next_seq(self) -> int:
+        """The next exchange's number in this run."""
+        self.accepted += 1
+        return self.accepted
+
+    def refusal(self, connection: ClientConnection, head: http1.RequestHead) -> Refusal | None:
+        """Why this request is not served, None when it is."""
+        refusal = self.gate.check(head)
+        if refusal is None and len(self.connections) > MAX_CONNECTIONS:
+            return Refusal(503, "resource", f"more than {MAX_CONNECTIONS} connections are open: close some")
+        if refusal is None and self._guard_key and not self._may_use_key(connection):
+            return Refusal(403, "user", "the client belongs to another user of this machine, and the proxy holds a key: start your own")
+        if refusal is None and head.method == b"OPTIONS" and self.gate.allowed_origin(head) is not None:
+            return Refusal(204, "preflight", "")
+        return refusal
+
+    def _may_use_key(self, connection: ClientConnection) -> bool:
+        if connection.allowed is None:
+            found = self._peer(connection)
+            connection.allowed = found is None or found.uid in (-1, 0, peers.own_uid())
+        return connection.allowed
+
+    def cors_lines(self, head: http1.RequestHead) -> list[HeaderLine]:
+        """What lets an allowed web origin read the answer; nothing for anybody else."""
+        origin = self.gate.allowed_origin(head)
+        if origin is None:
+            return []
+        return [(b"Access-Control-Allow-Origin", origin), (b"Access-Control-Expose-Headers", b"*"), (b"Vary", b"Origin")]
+
+    def preflight_lines(self, head: http1.RequestHead) -> list[HeaderLine]:
+        """The answer to an allowed origin's preflight."""
+        lines = [(b"Access-Control-Allow-Methods", head.find(b"access-control-request-method") or b"GET, POST")]
+        wanted = head.find(b"access-control-request-headers")
+        if wanted is not None:
+            lines.append((b"Access-Control-Allow-Headers", wanted))
+        return [*lines, (b"Access-Control-Max-Age", b"600")]
+
+    def flow_over(self, flow: Flow) -> None:
+        """An exchange reached its end."""
+        self.flows.discard(flow)
+        if self.draining and not self.flows:
+            self._emptied.set()
+
+    # --- start and stop
+
+    async def serve(self, sockets: Iterable[socket.socket]) -> None:
+        """Listen on bound sockets."""
+        for sock in sockets:
+            server = await self.loop.create_server(lambda: ClientConnection(self), sock=sock, backlog=BACKLOG)
+            self._servers.append(server)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            if now >= connection.deadline:
+                connection.expired(now)
+            elif connection.half_closed:
+                connection.check_gone()
+        for origin in self.routes.origins():
+            origin.drop_old(now)
+        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def stop_now(self) -> None:
+        """The second signal: wait no longer."""
+        self._now_please.set()
+
+    async def drain(self) -> int:
+        """Stop in order. Gives the number of exchanges that had to be aborted."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.stopping = True
+            if connection.is_idle:
+                connection.transport.close()
+        if self.flows and not self._now_please.is_set():
+            waits = [asyncio.ensure_future(event.wait()) for event in (self._emptied, self._now_please)]
+            await asyncio.wait(waits, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        aborted = list(self.flows)
+        for flow in aborted:
+            flow.abort()
+        for origin in self.routes.origins():
+            origin.close()
+        await asyncio.sleep(0)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self.connections):
+            connection.transport.close()
+        await asyncio.sleep(0)
+        return len(aborted)

@@ -1,0 +1,101 @@
+"""Which exchange is meant: by any of its names.
+
+1. Given ids are ANDed. One that is empty names nothing, so it is refused instead of matching everything.
+2. A bare reference is, in this order: `last` or `last~N`, a local id, a uid, a chatcmpl, a request id, the beginning
+   of exactly one uid (8 hexadecimal digits or more).
+3. Several matches: the newest is taken, the others are named.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..core.errors import NotFoundError, UsageError
+from ..core.exchange import Exchange
+from ..core.ids import uid_bytes, uid_text
+from ..store.base import Reader
+
+_LARGEST_ID = 2**63 - 1
+_LAST = re.compile(r"last(?:~([0-9]{1,9}))?")
+_LOCAL_ID = re.compile(r"[0-9]{1,18}")
+_UID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{7,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user said. `reference` is the bare one."""
+
+    reference: str | None = None
+    id: int | None = None
+    chatcmpl: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The exchange, and the local ids of further matches, newest first."""
+
+    exchange: Exchange
+    others: tuple[int, ...] = ()
+
+
+def select(reader: Reader, wanted: Wanted) -> Selected:
+    """The exchange that is meant, whole. Raises: UsageError, NotFoundError."""
+    sets: list[list[int]] = []
+    names: list[str] = []
+    for name, field, value in (
+        ("--id", "id", wanted.id),
+        ("--chatcmpl", "chatcmpl", wanted.chatcmpl),
+        ("--requestid", "request_id", wanted.request_id),
+    ):
+        if value is None:
+            continue
+        if value == "":
+            raise UsageError(f"{name} is empty; give the id, or leave {name} out")
+        sets.append([] if isinstance(value, int) and not 0 < value <= _LARGEST_ID else reader.ids(field, value))
+        names.append(f"{name} {value}")
+    if wanted.reference is not None:
+        sets.append(_refer(reader, wanted.reference))
+        names.append(wanted.reference)
+    if not sets:
+        raise UsageError("say which exchange: an id, --id, --chatcmpl, --requestid, or last")
+    common = set(sets[0]).intersection(*sets[1:])
+    matches = [local_id for local_id in sets[0] if local_id in common]
+    exchange = reader.get(matches[0]) if matches else None
+    if exchange is None:
+        raise NotFoundError(f"no exchange matches {' and '.join(names)}; `moonpalace list` shows what is on record")
+    return Selected(exchange, tuple(matches[1:]))
+
+
+def _refer(reader: Reader, reference: str) -> list[int]:
+    if match := _LAST.fullmatch(reference):
+        return _last(reader, int(match[1] or 0))
+    if _LOCAL_ID.fullmatch(reference) and (ids := reader.ids("id", int(reference))):
+        return ids
+    if (uid := uid_bytes(reference)) is not None and (ids := reader.ids("uid", uid_text(uid))):
+        return ids
+    for field in ("chatcmpl", "request_id"):
+        if ids := reader.ids(field, reference):
+            return ids
+    return _by_uid_start(reader, reference) if _UID_START.fullmatch(reference) else []
+
+
+def _last(reader: Reader, back: int) -> list[int]:
+    if back == 0:
+        newest = reader.newest()
+        return [] if newest is None else [newest]
+    return [found.id for found in reader.recent(back + 1)[back:] if found.id is not None]
+
+
+def _by_uid_start(reader: Reader, reference: str) -> list[int]:
+    """The one exchange whose uid begins so. Cost: one pass over the record's heads.
+
+    Why not the newest of several: a uid begins with the time, so a short start fits neighbours by chance.
+    """
+    start = reference.replace("-", "").lower()
+    fitting = [found for found in reader.recent(0) if found.uid.replace("-", "").lower().startswith(start)]
+    if len(fitting) > 1:
+        some = ", ".join(found.uid for found in fitting[:5]) + (", …" if len(fitting) > 5 else "")
+        raise UsageError(f"{len(fitting)} uids begin with {reference} ({some}); give more of it")
+    return [found.id for found in fitting if found.id is not None]

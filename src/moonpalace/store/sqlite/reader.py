@@ -1,0 +1,113 @@
+"""Reading the file: `store.base.Reader` over one read-only connection. It never blocks whoever writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...core.exchange import Exchange
+from ...core.ids import uid_bytes
+from ..rows import CONTENT, EXCHANGE, Progress
+from . import rows
+from .connect import open_reader, translated
+
+_NARROW = ("id", *EXCHANGE, "category")
+_COLUMNS = ", ".join(f"e.{name}" for name in _NARROW)
+_SELECT = f"SELECT {_COLUMNS}, r.uid FROM exchanges e LEFT JOIN runs r ON r.id = e.run"
+_CONTENT = f"SELECT {', '.join(CONTENT)} FROM contents WHERE exchange_id = ?"
+# The paths that carry chat, as the original's `--chatonly` has it. `_` and `%` are not in it, so LIKE is exact.
+_CHAT = " WHERE e.path LIKE '%/chat/completions'"
+_FIELDS = {"id": "id", "uid": "uid", "chatcmpl": "chatcmpl", "request_id": "request_id"}
+
+
+class SqliteReader:
+    """The record as it stands. Raises: StoreError when the file is missing or not ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = open_reader(path)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def recent(self, limit: int, *, chat_only: bool = False) -> list[Exchange]:
+        """The newest exchanges, without heads, bodies and timeline. `limit` below 1: all."""
+        sql = f"{_SELECT}{_CHAT if chat_only else ''} ORDER BY e.id DESC LIMIT ?"
+        with translated(self._path):
+            found: Any = self._db.execute(sql, (limit if limit > 0 else -1,)).fetchall()
+            tags = self._tags([row[0] for row in found])
+        return [self._narrow(row, tags.get(row[0], ())) for row in found]
+
+    def ids(self, field: str, value: object) -> list[int]:
+        """The local ids, newest first, whose `field` (id, uid, chatcmpl, request_id) is that value."""
+        column = _FIELDS[field]
+        wanted = _argument(column, value)
+        if wanted is None:
+            return []
+        with translated(self._path):
+            sql = f"SELECT id FROM exchanges WHERE {column} = ? ORDER BY id DESC"
+            found: Any = self._db.execute(sql, (wanted,)).fetchall()
+        return [row_id for (row_id,) in found]
+
+    def newest(self) -> int | None:
+        """The newest local id."""
+        with translated(self._path):
+            found: Any = self._db.execute("SELECT max(id) FROM exchanges").fetchone()
+        newest: int | None = found[0]
+        return newest
+
+    def get(self, local_id: int) -> Exchange | None:
+        """One exchange, whole."""
+        if not -(2**63) <= local_id < 2**63:
+            return None
+        with translated(self._path), self._db:
+            row: Any = self._db.execute(f"{_SELECT} WHERE e.id = ?", (local_id,)).fetchone()
+            if row is None:
+                return None
+            content: Any = self._db.execute(_CONTENT, (local_id,)).fetchone()
+            tags = self._tags([local_id])
+        said = None if content is None else dict(zip(CONTENT, content, strict=True))
+        return self._narrow(row, tags.get(local_id, ()), said)
+
+    def progress(self) -> dict[str, Progress]:
+        """How far the journal of each run has been taken in."""
+        sql = "SELECT uid, position_segment, position_offset, low_segment, low_offset FROM runs"
+        with translated(self._path):
+            return {uid: Progress((a, b), (c, d)) for uid, a, b, c, d in self._db.execute(sql)}
+
+    def in_flight_runs(self) -> list[str]:
+        """The runs that rows in flight name."""
+        sql = "SELECT uid FROM runs WHERE id IN (SELECT run FROM exchanges WHERE state = 'in_flight')"
+        with translated(self._path):
+            return [uid for (uid,) in self._db.execute(sql)]
+
+    def _narrow(self, row: tuple[Any, ...], tags: tuple[str, ...], content: dict[str, Any] | None = None) -> Exchange:
+        columns = dict(zip(_NARROW, row, strict=False))
+        columns["run"] = row[-1]
+        result = rows.exchange(columns, content)
+        result.tags = tags
+        return result
+
+    def _tags(self, ids: list[int]) -> dict[int, tuple[str, ...]]:
+        if not ids:
+            return {}
+        sql = "SELECT exchange_id, tag FROM tags WHERE exchange_id BETWEEN ? AND ? ORDER BY tag"
+        found: dict[int, tuple[str, ...]] = {}
+        for row_id, tag in self._db.execute(sql, (min(ids), max(ids))):
+            found[row_id] = (*found.get(row_id, ()), tag)
+        return found
+
+
+def _argument(column: str, value: object) -> Any:
+    """The value as the column has it; None when no row can have it."""
+    if column == "uid":
+        return value if isinstance(value, bytes) else uid_bytes(str(value))
+    if column == "id":
+        try:
+            number = int(str(value))
+        except ValueError:
+            return None
+        return number if -(2**63) <= number < 2**63 else None
+    text = str(value)
+    return text if text.encode("utf-8", "replace").decode() == text else None

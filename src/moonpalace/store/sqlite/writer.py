@@ -1,0 +1,236 @@
+"""Writing to the file: whole batches, exactly once.
+
+1. A batch and the position up to which it speaks for the journal are one transaction. A process that dies anywhere
+   leaves both or neither, so nothing is lost and nothing stands there twice.
+2. The transaction starts from the position that the taker started from; if the file says otherwise, somebody else
+   has taken the journal in, and nothing is written (`StoreMoved`).
+3. Several processes may write at once, each its own run. Whoever has to wait keeps its batch.
+4. A row that SQLite will not have is written again as far as it will go; it never holds up the others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from ...core.errors import StoreError
+from ..rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
+from .connect import open_writer, translated
+
+_Placed = tuple[int, Story]
+
+
+class StoreMoved(StoreError):
+    """The file is another one than before, or somebody else has written this run's rows: begin again from it."""
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+_INSERT_EXCHANGE = f"INSERT INTO exchanges (id, run, {', '.join(EXCHANGE)}) VALUES ({_marks(len(EXCHANGE) + 2)})"
+_UPDATE_EXCHANGE = f"UPDATE exchanges SET {', '.join(f'{c} = ?' for c in EXCHANGE)} WHERE id = ?"
+_INSERT_CONTENT = f"INSERT INTO contents (exchange_id, {', '.join(CONTENT)}) VALUES ({_marks(len(CONTENT) + 1)})"
+_REPLACE_CONTENT = f"INSERT OR REPLACE{_INSERT_CONTENT.removeprefix('INSERT')}"
+_IN_FLIGHT = "SELECT uid, id FROM exchanges WHERE state = 'in_flight' AND run = ?"
+_INTERRUPT = (
+    "UPDATE exchanges SET state = 'interrupted' WHERE state = 'in_flight' AND run = (SELECT id FROM runs WHERE uid = ?)"
+)
+
+
+class SqliteWriter:
+    """One writing connection. Not for use by two threads at once."""
+
+    def __init__(self, path: Path, *, busy_ms: int = 250) -> None:
+        self._path = path
+        self._db = open_writer(path, busy_ms)
+        self._inode = self._stat()
+        self._runs: dict[str, int] = {}
+        self._open: dict[bytes, int] = {}  # uid → local id of the rows in flight that this connection knows
+
+    def close(self) -> None:
+        self._db.close()
+
+    def begin_run(self, run: RunRow) -> Progress:
+        """Make the run known if it is not; how far its journal has been taken in."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO runs (uid, pid, started_at, boot_id, version, endpoint, base_url,"
+                " position_segment, position_offset, low_segment, low_offset) VALUES (?,?,?,?,?,?,?,0,0,0,0)",
+                (run.uid, run.pid, run.started_at, run.boot_id, run.version, run.endpoint, run.base_url),
+            )
+            found: Any = self._db.execute(
+                "SELECT id, position_segment, position_offset, low_segment, low_offset FROM runs WHERE uid = ?",
+                (run.uid,),
+            ).fetchone()
+            run_id, *at = found
+            known: Any = self._db.execute(_IN_FLIGHT, (run_id,)).fetchall()
+        self._runs[run.uid] = run_id
+        self._open.update(known)
+        return Progress((at[0], at[1]), (at[2], at[3]))
+
+    def apply(self, run: str, batch: Batch, before: Progress, after: Progress) -> list[int]:
+        """Store the batch and the new position; the local ids of `batch.ended`, in order.
+
+        Raises: StoreBusy (try again), StoreMoved (begin the run again), StoreError; in each case nothing was written.
+        """
+        if self._stat() != self._inode:
+            raise StoreMoved(f"{self._path} was replaced while it was in use")
+        run_id = self._runs[run]
+        try:
+            return self._attempt(run_id, batch, before, after, self._insert_all)
+        except _POISON:
+            pass
+        except StoreError as error:
+            if not isinstance(error.__cause__, _POISON):
+                raise
+        return self._attempt(run_id, batch, before, after, self._insert_each)
+
+    def _attempt(self, run_id: int, batch: Batch, before: Progress, after: Progress, insert: Any) -> list[int]:
+        fresh, again, ids, opened = [], [], [], {}
+        with self._transaction():
+            self._move(run_id, batch, before, after)
+            next_id = self._next_id()
+            known = self._open.get
+            for story in batch.ended:
+                row_id = known(story.uid)
+                if row_id is None:
+                    row_id = next_id
+                    next_id += 1
+                    fresh.append((row_id, story))
+                else:
+                    again.append((row_id, story))
+                ids.append(row_id)
+            for story in batch.arrived:
+                if known(story.uid) is None:
+                    opened[story.uid] = next_id
+                    fresh.append((next_id, story))
+                    next_id += 1
+            elsewhere: dict[int, int] = insert(run_id, fresh, again)
+        # Only after the commit: what is undone in the file must not stand here.
+        for _, story in again:
+            self._open.pop(story.uid, None)
+        self._open.update(opened)
+        return [elsewhere.get(row_id, row_id) for row_id in ids] if elsewhere else ids
+
+    def _insert_all(self, run_id: int, fresh: list[_Placed], again: list[_Placed]) -> dict[int, int]:
+        run = self._db
+        if fresh:
+            run.executemany(_INSERT_EXCHANGE, [(row_id, run_id, *story.exchange) for row_id, story in fresh])
+            run.executemany(_INSERT_CONTENT, [(row_id, *story.content) for row_id, story in fresh])
+        if again:
+            run.executemany(_UPDATE_EXCHANGE, [(*story.exchange, row_id) for row_id, story in again])
+            run.executemany(_REPLACE_CONTENT, [(row_id, *story.content) for row_id, story in again])
+        return {}
+
+    def _insert_each(self, run_id: int, fresh: list[_Placed], again: list[_Placed]) -> dict[int, int]:
+        """Row by row, each as whole as it will go. Gives the rows that stand under another id than foreseen."""
+        elsewhere = {}
+        for row_id, story in fresh + again:
+            found: Any = self._db.execute("SELECT id, state FROM exchanges WHERE uid = ?", (story.uid,)).fetchone()
+            target = found[0] if found else row_id
+            if target != row_id:
+                elsewhere[row_id] = target
+                if found is not None and found[1] not in ("in_flight", "interrupted"):
+                    continue
+            for attempt in (story, _cleaned(story), _bare(story)):
+                try:
+                    with self._db:
+                        if found is None:
+                            self._db.execute(_INSERT_EXCHANGE, (target, run_id, *attempt.exchange))
+                        else:
+                            self._db.execute(_UPDATE_EXCHANGE, (*attempt.exchange, target))
+                        self._db.execute(_REPLACE_CONTENT, (target, *attempt.content))
+                    break
+                except _POISON:
+                    continue
+        return elsewhere
+
+    def interrupt(self, run: str) -> int:
+        """Rows in flight of a run whose journal is gone become interrupted; how many."""
+        with self._transaction():
+            self._db.execute(_INTERRUPT, (run,))
+            return self._db.changes()
+
+    def _stat(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if not self._db.get_autocommit():
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _move(self, run_id: int, batch: Batch, before: Progress, after: Progress) -> None:
+        self._db.execute(
+            "UPDATE runs SET position_segment = ?, position_offset = ?, low_segment = ?, low_offset = ?,"
+            " lost_records = lost_records + ?, lost_bytes = lost_bytes + ?,"
+            " accepted = coalesce(?, accepted), ended_at = coalesce(?, ended_at)"
+            " WHERE id = ? AND position_segment = ? AND position_offset = ?",
+            (*after.position, *after.low, batch.lost_records, batch.lost_bytes, batch.accepted, batch.ended_at,
+             run_id, *before.position),
+        )  # fmt: skip
+        if self._db.changes() != 1:
+            raise StoreMoved(f"{self._path}: somebody else has taken this run in")
+
+    def _next_id(self) -> int:
+        found: Any = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").fetchone()
+        return (found[0] if found else 0) + 1
+
+
+# What SQLite or the binding says of a value that it will not have; anything else is trouble with the file.
+_POISON = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.TooBigError,
+    apsw.RangeError,
+    UnicodeError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+
+
+def _cleaned(story: Story) -> Story:
+    """The same with every value that has no place in SQLite made into one that has."""
+    return Story(story.uid, tuple(map(_clean, story.exchange)), tuple(map(_clean, story.content)))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return None
+    return value if isinstance(value, int | float | bytes | None) else str(value)
+
+
+def _bare(story: Story) -> Story:
+    """What must be there of a row, and the two bodies; the rest is given up."""
+    values = dict(zip(EXCHANGE, _cleaned(story).exchange, strict=False))
+    at = values.get("requested_at")
+    row: dict[str, Any] = dict.fromkeys(EXCHANGE)
+    for name in ("method", "path", "query", "endpoint", "route", "peer", "reason"):
+        row[name] = str(values.get(name) or "")
+    row |= {"uid": story.uid, "state": str(values.get("state") or "aborted"), "stream": 0}
+    row["flags"] = '["not_understood"]'
+    row["requested_at"] = at if isinstance(at, int) else 0
+    said = dict(zip(CONTENT, story.content, strict=False))
+    names = ("asked_start", "asked_headers", "asked_body", "told_start", "told_headers", "told_body")
+    content: dict[str, Any] = dict.fromkeys(CONTENT)
+    content |= {name: said.get(name) if isinstance(said.get(name), bytes) else None for name in names}
+    return Story(story.uid, tuple(row.values()), tuple(content.values()))

@@ -1,0 +1,52 @@
+"""A reader over exchanges in memory, as exact as the contract in `store.base` is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..core.exchange import Exchange, Message
+
+
+class FakeReader:
+    """`store.base.Reader` without a store."""
+
+    def __init__(self, exchanges: Iterable[Exchange] = ()) -> None:
+        self.exchanges = sorted(exchanges, key=lambda exchange: exchange.id or 0, reverse=True)
+        self.closed = False
+
+    def recent(self, limit: int, *, chat_only: bool = False) -> list[Exchange]:
+        """Heads only, as a store gives them."""
+        fitting = [e for e in self.exchanges if not chat_only or e.path.endswith("/chat/completions")]
+        bare = {"asked": Message(), "sent": None, "told": None, "delivered": None, "timeline": ()}
+        return [replace(exchange, **bare) for exchange in fitting[: limit if limit > 0 else None]]  # type: ignore[arg-type]
+
+    def ids(self, field: str, value: object) -> list[int]:
+        """By one of the four fields that the contract names."""
+        assert field in ("id", "uid", "chatcmpl", "request_id"), field
+        return [e.id for e in self.exchanges if e.id is not None and getattr(e, field) == value]
+
+    def newest(self) -> int | None:
+        """The highest id."""
+        return self.exchanges[0].id if self.exchanges else None
+
+    def get(self, local_id: int) -> Exchange | None:
+        """The exchange itself."""
+        return next((e for e in self.exchanges if e.id == local_id), None)
+
+    def close(self) -> None:
+        """Remembered in `closed`."""
+        self.closed = True
+
+
+class FakeRecord:
+    """What `app.open_record` gives."""
+
+    def __init__(self, exchanges: Iterable[Exchange] = ()) -> None:
+        self.reader = FakeReader(exchanges)
+        self.closed = False
+
+    def close(self) -> None:
+        """Remembered in `closed`."""
+        self.closed = True
+        self.reader.close()

@@ -1,0 +1,255 @@
+"""One configuration out of file, environment and flags."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from moonpalace import config
+from moonpalace.config import StartConfig
+from moonpalace.config_options import OPTIONS
+from moonpalace.config_values import Route
+from moonpalace.core.errors import UsageError
+
+posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX's")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home directory."""
+    return tmp_path
+
+
+def write(home: Path, content: str) -> None:
+    """A configuration file that only its owner can read."""
+    path = home / "config.yaml"
+    path.write_text(content)
+    path.chmod(0o600)
+
+
+def load(home: Path, flags: dict[str, object] | None = None, **env: str) -> config.Config:
+    """The configuration with that home and nothing else in the environment."""
+    return config.load(flags or {}, {"MOONPALACE_HOME": str(home), **env})
+
+
+def test_every_option_has_its_field_and_the_same_default() -> None:
+    """One table documents them; the dataclass only gives them types."""
+    expected = {field.name: field.default for field in fields(StartConfig)}
+    assert expected == {option.field: option.default for option in OPTIONS}
+
+
+def test_without_anything_the_defaults_hold(home: Path) -> None:
+    """Start without a word must work."""
+    found = load(home)
+    assert found.start == StartConfig()
+    assert set(found.sources.values()) == {"default"}
+    assert found.notes == ()
+
+
+def test_flags_win_over_the_file_and_every_source_is_known(home: Path) -> None:
+    """The order that the guide promises."""
+    write(home, "start:\n  port: 1\n  drain: 5\n")
+    found = load(home, {"port": "2"})
+    assert (found.start.port, found.start.drain) == (2, 5.0)
+    assert found.sources["port"] == "flag --port"
+    assert found.sources["drain"] == f"{home / 'config.yaml'}, line 3"
+    assert found.sources["host"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("flag", "file_flag", "env", "in_file", "expected"),
+    [
+        ("k1", True, "k3", "k4", "k1"),
+        (None, True, "k3", "k4", "k2"),
+        (None, False, "k3", "k4", "k3"),
+        (None, False, "", "k4", "k4"),
+        (None, False, "", "", None),
+        ("", True, "k3", "k4", None),
+    ],
+    ids=["flag", "key file", "environment", "file", "none", "an empty flag means none"],
+)
+def test_the_key_is_taken_in_order(
+    home: Path, flag: str | None, file_flag: bool, env: str, in_file: str, expected: str | None
+) -> None:
+    """--key, --key-file, MOONPALACE_KEY, start.key."""
+    key_file = home / "key"
+    key_file.write_text("k2\n")
+    key_file.chmod(0o600)
+    write(home, f"start:\n  key: '{in_file}'\n")
+    flags: dict[str, object] = {} if flag is None else {"key": flag}
+    if file_flag:
+        flags["key-file"] = str(key_file)
+    assert load(home, flags, MOONPALACE_KEY=env).start.key == expected
+
+
+def test_no_key_is_shown(home: Path) -> None:
+    """A configuration ends up in logs and tracebacks."""
+    found = load(home, {"key": "sk-hunter2"}, HTTPS_PROXY="http://me:hunter2@proxy.test")
+    assert "hunter2" not in repr(found)
+    assert "hunter2" not in " ".join([*found.notes, *found.sources.values()])
+    assert found.proxies == {"https_proxy": "http://me:hunter2@proxy.test"}
+
+
+def test_a_key_on_the_command_line_is_warned_about(home: Path) -> None:
+    """Everybody on the machine can read it there."""
+    (note,) = load(home, {"key": "sk-1"}).notes
+    assert "process list" in note
+    assert "--key-file" in note
+
+
+@posix
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_key_file_open_to_others_is_warned_about(home: Path, mode: int, warned: bool) -> None:
+    """Only warned about: containers mount secrets with all kinds of modes."""
+    key_file = home / "key"
+    key_file.write_text("sk-1")
+    key_file.chmod(mode)
+    found = load(home, {"key-file": str(key_file)})
+    assert found.start.key == "sk-1"
+    assert warned == any("chmod 600" in note for note in found.notes)
+
+
+@posix
+def test_a_key_in_a_file_open_to_others_is_warned_about(home: Path) -> None:
+    """The configuration file is a key file then."""
+    write(home, "start: {key: sk-1}")
+    (home / "config.yaml").chmod(0o644)
+    assert "chmod 600" in load(home).notes[0]
+
+
+@pytest.mark.parametrize("content", ["", "\n", "hunter2\nhunter2", "hunter2 x", "h\u00fcnter2", "x" * 70_000 + "\n\ny"])
+def test_a_key_file_without_exactly_one_key_is_refused(home: Path, content: str) -> None:
+    """Anything else would become a broken or a wrong header."""
+    key_file = home / "key"
+    key_file.write_text(content, encoding="utf-8")
+    if len(content) > 60_000:
+        key_file.write_text(content.replace("x", " "))
+    with pytest.raises(UsageError, match="must hold the key alone") as caught:
+        load(home, {"key-file": str(key_file)})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_key_file_is_named(home: Path) -> None:
+    """Going on without the key would send the client's."""
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(home, {"key-file": str(home / "none")})
+
+
+def test_a_bad_key_in_the_environment_is_named_by_its_variable(home: Path) -> None:
+    """The user has to know where to look."""
+    with pytest.raises(UsageError, match=r"^MOONPALACE_KEY must be one word") as caught:
+        load(home, MOONPALACE_KEY="hunter2 hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_paths_in_the_file_are_relative_to_it_and_flags_to_the_working_directory(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file must mean the same from wherever the program is started."""
+    write(home, "start: {ca-file: ca.pem}")
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert load(home).start.ca_file == home / "ca.pem"
+    assert load(home, {"ca-file": "ca.pem"}).start.ca_file == elsewhere / "ca.pem"
+    assert load(home, {"ca-file": "~/ca.pem"}, HOME=str(home)).start.ca_file == home / "ca.pem"
+
+
+def test_routes_come_longest_first_and_only_once(home: Path) -> None:
+    """The first that fits is then the right one."""
+    found = load(home, {"route": ("/a=a.test", "/a/b=b.test")})
+    assert found.start.routes == (Route("/a/b", "https://b.test"), Route("/a", "https://a.test"))
+    with pytest.raises(UsageError, match="the route /a is given twice"):
+        load(home, {"route": ("/a=a.test", "/a/=b.test")})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.test"])
+def test_listening_beyond_this_machine_needs_a_named_host(home: Path, host: str) -> None:
+    """T10: else any page or machine that reaches the port could spend the key."""
+    with pytest.raises(UsageError, match="--allow-host"):
+        load(home, {"host": host})
+    (note,) = load(home, {"host": host, "allow-host": ("palace.test",)}, MOONPALACE_KEY="sk-1").notes
+    assert "spend the configured key" in note
+    assert "palace.test" in note
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.1.2.3"])
+def test_listening_on_this_machine_needs_nothing(home: Path, host: str) -> None:
+    """The normal case is quiet."""
+    assert load(home, {"host": host}).notes == ()
+
+
+def test_options_of_later_versions_are_checked_and_told_of(home: Path) -> None:
+    """Silently doing nothing would be a lie."""
+    (note,) = load(home, {"force-stream": True, "cache-ttl": "90"}).notes
+    assert note == "note: force-stream, cache-ttl are not active in this version yet"
+    assert load(home, {"detect-repeat": False}).notes == ()
+    with pytest.raises(UsageError, match="--repeat-threshold must be a number from 0 to 1"):
+        load(home, {"repeat-threshold": "2"})
+
+
+def test_a_bad_flag_is_named(home: Path) -> None:
+    """As the user typed it."""
+    with pytest.raises(UsageError, match=r"^--port must be a whole number from 0 to 65535$"):
+        load(home, {"port": "65536"})
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"HOME": "/h"}, "/h/.moonpalace"),
+        ({"HOME": "/h", "MOONPALACE_HOME": "/m"}, "/m"),
+        ({"HOME": "/h", "MOONPALACE_HOME": ""}, "/h/.moonpalace"),
+    ],
+    ids=["home", "own", "empty own"],
+)
+def test_home_decides_the_directory(env: dict[str, str], expected: str) -> None:
+    """The variable wins, an empty one is none."""
+    assert config.home_directory(env) == Path(os.path.abspath(expected))
+
+
+@posix
+def test_without_home_the_error_says_what_to_set() -> None:
+    """There is no place to guess."""
+    with pytest.raises(UsageError, match="HOME is not set"):
+        config.home_directory({})
+
+
+def test_a_file_in_the_place_of_the_directory_is_an_error(tmp_path: Path) -> None:
+    """It would fail later with less to say."""
+    (tmp_path / "f").touch()
+    with pytest.raises(UsageError, match="is not a directory"):
+        config.home_directory({"MOONPALACE_HOME": str(tmp_path / "f")})
+
+
+def test_looking_at_the_record_does_not_need_a_good_file(home: Path) -> None:
+    """A typo in a setting of `start` must not hide what was recorded."""
+    write(home, "start: {prot: 1}")
+    env = {"MOONPALACE_HOME": str(home), "NO_COLOR": "1"}
+    assert config.for_reading(env) == config.Config(home=home, no_color=True)
+    with pytest.raises(UsageError, match="did you mean port"):
+        load(home)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"HTTP_PROXY": "a", "no_proxy": "b"}, {"http_proxy": "a", "no_proxy": "b"}),
+        ({"HTTP_PROXY": "a", "REQUEST_METHOD": "GET"}, {}),
+        ({"https_proxy": "a", "HTTPS_PROXY": "b"}, {"https_proxy": "a"}),
+    ],
+    ids=["both cases", "httpoxy", "lower case wins"],
+)
+def test_proxy_variables_are_handed_on(home: Path, env: dict[str, str], expected: dict[str, str]) -> None:
+    """Nobody else reads the environment."""
+    assert config.load({}, {"MOONPALACE_HOME": str(home), **env}).proxies == expected
+
+
+def test_a_configuration_can_go_to_another_process(home: Path) -> None:
+    """The librarian is one."""
+    found = load(home, {"route": ("/a=a.test",)})
+    assert pickle.loads(pickle.dumps(found)) == found
