@@ -38,22 +38,22 @@ class Intake:
 
     def __init__(self, target: MoonPalace) -> None:
         self.target = target
-        self.completed = self.asked = self.missing = self.extra = 0
+        self.completed = self.asked = self.missing = self.extra = self.unread = 0
         self.seconds: list[float] = []
         self.shares: list[float] = []
 
-    def after(self, completed: int, asked: int, lasted: float) -> str:
+    def after(self, completed: int, asked: int, lasted: float, ended: float) -> str:
         """Wait for the record after one burst; three times its length at most."""
         self.completed += completed
         self.asked += asked
-        began = time.monotonic()
         self.target.record.taken_in(max(self.completed, self.asked), 3 * lasted)
-        took = time.monotonic() - began
+        took = time.monotonic() - ended
         rows = self.target.record.rows()
         self.seconds.append(took)
         self.shares.append(took / lasted)
         self.missing = max(0, max(self.completed, self.asked) - rows)
         self.extra = max(0, rows - self.completed)
+        self.unread = self.target.record.unread()
         owed = f"{self.completed} completed, {self.asked} at the upstream"
         return f"taken in {took:.1f} s after the end: {rows} rows, {owed}"
 
@@ -72,6 +72,8 @@ def run(setting: Setting) -> list[Row]:
                 lasted = 1 if number == 0 else seconds  # round 0 warms up
                 before = api.requests()
                 got = wrk(scene, target, lasted, number)
+                ended = time.monotonic()
+                time.sleep(0.2)  # what wrk cut off is still on its way to the upstream's count
                 asked = api.requests() - before
                 rate = got["requests"] / got["us"] * 1e6
                 if number:
@@ -79,7 +81,7 @@ def run(setting: Setting) -> list[Row]:
                     bad[target.name] += got["bad"] + got["broken"]
                     say_round(number, target, f"{rate:,.0f} requests/s, p99 {got['p99'] / 1000:.2f} ms")
                 if intake and target is intake.target:
-                    told = intake.after(got["requests"], asked, lasted)
+                    told = intake.after(got["requests"], asked, lasted, ended)
                     if number:
                         say(told)
                     else:
@@ -98,6 +100,7 @@ def _rows(rates: dict[str, list[float]], bad: dict[str, int], intake: Intake | N
     if intake:
         rows += [
             Row(name, "requests that never reached the record", "", {MOONPALACE: intake.missing}, at_most(0)),
+            Row(name, "rows whose answer was not read", "", {MOONPALACE: intake.unread}, at_most(0)),
             Row(
                 name,
                 "rows beyond those completed (cut off by the end of a burst)",

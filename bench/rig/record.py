@@ -10,6 +10,8 @@ from pathlib import Path
 
 import apsw
 
+from .errors import RigError
+
 
 class Record:
     """The store of one MoonPalace directory; it may not exist yet."""
@@ -19,16 +21,25 @@ class Record:
         self._db: apsw.Connection | None = None
 
     def _value(self, sql: str) -> int:
-        """One number; 0 while there is no store or no table."""
+        """One number; 0 while there is no store or no table. Raises RigError: a 0 would look like a figure."""
         try:
-            if self._db is None:
-                if not self._path.exists():
-                    return 0
-                self._db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-                self._db.set_busy_timeout(5000)
-            return int(self._db.execute(sql).get or 0)
-        except (apsw.SQLError, apsw.CantOpenError):
-            return 0
+            db = self._open()
+            return int(db.execute(sql).get or 0) if db else 0
+        except apsw.Error as error:
+            raise RigError(f"the store cannot be read: {error}") from error
+
+    def _open(self) -> apsw.Connection | None:
+        """The store, as soon as it has its table."""
+        if self._db is None:
+            if not self._path.exists():
+                return None
+            db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            db.set_busy_timeout(5000)
+            if not db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'exchanges'").get:
+                db.close()
+                return None
+            self._db = db
+        return self._db
 
     def rows(self) -> int:
         """How many exchanges are on record."""
@@ -37,6 +48,10 @@ class Record:
     def running(self) -> int:
         """How many of them have not ended."""
         return self._value("SELECT count(*) FROM exchanges WHERE state = 'in_flight'")
+
+    def unread(self) -> int:
+        """Whole exchanges without an answer's id of their own: stored, but not parsed, or stored twice."""
+        return self._value("SELECT count(*) - count(DISTINCT chatcmpl) FROM exchanges WHERE state = 'complete'")
 
     def states(self) -> dict[str, int]:
         """How many exchanges ended in which way."""

@@ -1,288 +1,30 @@
-"""The composition root: the only place where concrete classes meet.
+"""The composition root: with `app_traffic` the only place where concrete classes meet.
 
-1. `start` runs the traffic process: it binds, says where, and serves until it is told to stop.
-2. The librarian is a child process, started again when it dies; the traffic does not need it.
-3. `open_record` is how commands get at the record: what dead runs left is taken in first.
+1. `open_record` is how commands get at the record: what dead runs left is taken in first.
+2. Each function imports what it needs, for a command must not pay for the proxy.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING
 
-from . import __version__
-from .config import Config, StartConfig
-from .core.ids import UidMaker, uid_text
-from .journal import home as home_folder
-from .journal import process, runs
-from .journal.records import RunEnded, RunStarted
-from .journal.writer import Journal
-from .net import bind, loop, proxy_env, tls
-from .net.origin import Origin, parse_base_url
-from .proxy.gate import Gate
-from .proxy.routes import Route, Routes
-from .proxy.server import Proxy, Settings
-from .wire.redact import Redactor
-
-
-class Notices:
-    """Lines for stderr, written by a thread of their own: a stuck terminal must not stop anything."""
-
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[str | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
-        self._thread.start()
-
-    def say(self, text: str) -> None:
-        """One line, with the program's prefix."""
-        self._queue.put(f"[MoonPalace] {time.strftime('%Y/%m/%d %H:%M:%S')} {text}\n")
-
-    def _run(self) -> None:
-        while (line := self._queue.get()) is not None:
-            try:
-                sys.stderr.write(line)
-                sys.stderr.flush()
-            except (OSError, ValueError):
-                return
-
-    def close(self) -> None:
-        """Say what is left, within a second."""
-        self._queue.put(None)
-        self._thread.join(1.0)
-
-
-class Librarian:
-    """The child process that takes the journal in. Its standard input is a pipe: when that ends, it finishes."""
-
-    def __init__(self, arguments: list[str], say: Callable[[str], None]) -> None:
-        self._arguments = arguments
-        self._say = say
-        self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = False
-        self._thread = threading.Thread(target=self._watch, name="librarian", daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        pause = 0.1
-        while not self._stopping:
-            begun = time.monotonic()
-            try:
-                self._child = child = subprocess.Popen(
-                    [sys.executable, "-m", "moonpalace.librarian.process", *self._arguments],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                )
-            except OSError as error:
-                self._say(f"the librarian cannot be started ({error.strerror}); the journal keeps everything meanwhile")
-                time.sleep(5)
-                continue
-            if self._stopping:
-                self._end_input(child)
-            code = child.wait()
-            if self._stopping:
-                return
-            pause = 0.1 if time.monotonic() - begun > 10 else min(pause * 2, 5.0)
-            self._say(f"the librarian ended (exit {code}) and is started again; traffic and journal are not affected")
-            time.sleep(pause)
-
-    @staticmethod
-    def _end_input(child: subprocess.Popen[bytes]) -> None:
-        try:
-            if child.stdin:
-                child.stdin.close()
-        except OSError:
-            pass
-
-    def finish(self, timeout: float) -> bool:
-        """Let it take in the rest. False when that took too long; the next command goes on with it."""
-        self._stopping = True
-        child = self._child
-        if child is None:
-            return False
-        self._end_input(child)
-        try:
-            child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+if TYPE_CHECKING:
+    from .config import Config
+    from .store.base import Reader
 
 
 def start(config: Config) -> int:
     """Run the proxy until it is told to stop. Gives the exit code. Raises: UsageError, PortTakenError."""
-    settings = config.start
-    routes = _routes(config)
-    notes = home_folder.prepare_home(config.home)
-    redactor = Redactor(home_folder.salt(config.home), [settings.key.encode()] if settings.key else [])
-    sockets = bind.bind(settings.host, settings.port)
-    port = sockets[0].getsockname()[1]
-    _refuse_loop(routes, port)
-    _raise_descriptor_limit()
-    notices = Notices()
-    for note in notes:
-        notices.say(note)
-    base_url = _base_url(settings, port, routes.endpoint.origin)
-    me = process.myself()
-    run = runs.create_run(
-        config.home,
-        runs.RunInfo(
-            run=uid_text(UidMaker(time.time_ns)()), pid=me.pid, started_at=me.started_at, boot_id=me.boot_id,
-            wall_ns=time.time_ns(), version=__version__, base_url=base_url, endpoint=settings.endpoint, port=port,
-        ),
-    )  # fmt: skip
-    _, factory = loop.loop_factory()
-    gate = Gate(port, settings.allow_hosts, settings.allow_origins)
-    served = Settings(
-        settings.connect_timeout, settings.head_timeout, settings.drain, settings.id_header, settings.body_limit,
-        guard_key=settings.key is not None,
-    )  # fmt: skip
-    ending: list[str] = []
+    from .app_traffic import start
 
-    async def main() -> int:
-        def opened() -> RunStarted:
-            return RunStarted(
-                run.info.run, time.monotonic_ns(), time.time_ns(), __version__, base_url, settings.endpoint
-            )
-
-        events = asyncio.get_running_loop()
-        journal = Journal(run.path, opened, events, trouble=notices.say)
-        proxy = Proxy(routes, gate, redactor, journal, served)
-        await proxy.serve(sockets)
-        notices.say(f'MoonPalace Starts => change base_url to "{base_url}"')
-        _say_ways(routes, notices.say)
-        librarian = Librarian(_librarian_arguments(config, run.info.run), notices.say)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
-        await _until_told_to_stop(events, proxy, notices.say)
-        aborted = await proxy.drain()
-        if aborted:
-            notices.say(f"stopped; {aborted} running exchanges were broken off and are on record as aborted")
-        journal.add(RunEnded(time.monotonic_ns(), time.time_ns(), proxy.accepted))
-        if not await asyncio.to_thread(journal.close, 5.0):
-            ending.append("not everything could be written to the journal: see the lines above")
-        if run.lock is not None:
-            run.lock.release()
-        if not await asyncio.to_thread(librarian.finish, 30.0):
-            ending.append("the librarian is still busy; the next command takes in the rest")
-        return 0
-
-    code = loop.run(main(), factory)
-    for line in ending:
-        notices.say(line)
-    notices.close()
-    return code
-
-
-async def _until_told_to_stop(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Callable[[str], None]) -> None:
-    """Wait for the first signal; the second one stops the draining."""
-    told = asyncio.Event()
-
-    def on_signal() -> None:
-        if told.is_set():
-            proxy.stop_now()
-            return
-        told.set()
-        running = len(proxy.flows)
-        if running:
-            say(f"stopping; waiting for {running} running exchanges (once more: stop now)")
-
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is None:
-            continue
-        try:
-            events.add_signal_handler(number, on_signal)
-        except (NotImplementedError, RuntimeError, ValueError):
-            signal.signal(number, lambda *_: events.call_soon_threadsafe(on_signal))
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    await told.wait()
-
-
-def _routes(config: Config) -> Routes:
-    """The endpoint and the routes, each with its way there."""
-    ca_file = str(config.start.ca_file) if config.start.ca_file else None
-    contexts: dict[str, Any] = {}
-
-    def context() -> Any:
-        if "tls" not in contexts:
-            contexts["tls"] = tls.client_context(ca_file)
-        return contexts["tls"]
-
-    if ca_file:
-        context()  # a bad file is told at start, not at the first request
-
-    def origin(url: str) -> Origin:
-        scheme, host, port, prefix = parse_base_url(url)
-        proxy = proxy_env.proxy_for(scheme, host, port, config.proxies)
-        return Origin(
-            scheme, host, port, prefix, url.rstrip("/"), proxy,
-            context() if scheme == "https" else None,
-            context() if proxy and proxy.scheme == "https" else None,
-        )  # fmt: skip
-
-    key = config.start.key.encode() if config.start.key else None
-    endpoint = Route(b"", origin(config.start.endpoint), key)
-    return Routes(endpoint, [Route(r.prefix.encode(), origin(r.url)) for r in config.start.routes])
-
-
-def _refuse_loop(routes: Routes, port: int) -> None:
-    from .core.errors import UsageError
-
-    for origin in routes.origins():
-        if origin.port == port and proxy_env.is_loopback(origin.host):
-            raise UsageError(f"the upstream {origin.base_url} is this proxy itself: name the API with --endpoint")
-
-
-def _base_url(settings: StartConfig, port: int, endpoint: Origin) -> str:
-    """What a client sets. An endpoint that ends in /v1 itself needs no other."""
-    host = "127.0.0.1" if settings.host in ("localhost", "0.0.0.0", "::") else settings.host
-    host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{port}" + ("" if endpoint.prefix.endswith(b"/v1") else "/v1")
-
-
-def _say_ways(routes: Routes, say: Callable[[str], None]) -> None:
-    """Name what is not the usual way: routes and proxies."""
-    for route in [routes.endpoint, *routes.others]:
-        via = f" through the proxy {route.origin.proxy.name}" if route.origin.proxy else ""
-        if route.prefix or via:
-            say(f"{route.prefix.decode() or 'endpoint'} => {route.origin.base_url}{via}")
-
-
-def _librarian_arguments(config: Config, run: str) -> list[str]:
-    log = "off" if config.start.quiet else config.start.log_format
-    arguments = ["--home", str(config.home), "--run", run, "--log", log]
-    if not config.no_color and sys.stderr is not None and sys.stderr.isatty():
-        arguments.append("--colour")
-    return arguments
-
-
-def _raise_descriptor_limit() -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):
-            pass
+    return start(config)
 
 
 class Record:
     """The record, open for reading."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
     def close(self) -> None:
@@ -292,11 +34,16 @@ class Record:
 
 def open_record(config: Config) -> Record:
     """The record, with everything in it that was captured until now. Raises: StoreError."""
-    from .librarian.catchup import take_in_dead_runs, wait_until_current
-    from .store.sqlite.reader import SqliteReader
-
     home: Path = config.home
     if (home / "journal").is_dir():
+        from .librarian.catchup import take_in_dead_runs, wait_until_current
+
         take_in_dead_runs(home)
         wait_until_current(home)
+    if not (home / "moonpalace.sqlite").exists():
+        from .store.base import Nothing
+
+        return Record(Nothing())
+    from .store.sqlite.reader import SqliteReader
+
     return Record(SqliteReader(home / "moonpalace.sqlite"))

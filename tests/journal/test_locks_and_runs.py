@@ -33,7 +33,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     if request.param == "bare":
         monkeypatch.setattr(locks, "fcntl", None)
         monkeypatch.setattr(locks, "msvcrt", None)
-    return str(request.param)
+    return "system" if locks.by_system() else "bare"
 
 
 def holder(path: Path, kind: str) -> subprocess.Popen[str]:
@@ -152,7 +152,8 @@ def test_a_run_is_private_locked_and_described(tmp_path: Path, kind: str) -> Non
         run = runs.create_run(tmp_path, RunInfo(run="r1", pid=7, port=9988))
     finally:
         os.umask(old)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal", run.path, *run.path.iterdir())}
+    made = (tmp_path / "journal", run.path, *run.path.iterdir())
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made}
     assert modes == {"journal": 0o700, "r1": 0o700, "run.json": 0o600, "run.lock": 0o600}
     assert json.loads((run.path / "run.json").read_bytes())["port"] == 9988
     (found,) = runs.list_runs(tmp_path)

@@ -48,9 +48,13 @@ OWNED = {
 
 
 def unit(path: Path) -> str:
-    """The package a module belongs to; `config_file` and its like belong to `config`."""
-    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    return "config" if first.startswith("config") else first
+    """The package a module belongs to; `config_file` belongs to `config`, `app_traffic` to `app`."""
+    return family(path.relative_to(ROOT).parts[0].removesuffix(".py"))
+
+
+def family(name: str) -> str:
+    """The name without what follows its first underscore, for modules beside the packages."""
+    return name.partition("_")[0] if name.startswith(("config_", "app_")) else name
 
 
 def imports(path: Path) -> set[str]:
@@ -75,7 +79,7 @@ def test_a_module_imports_only_what_its_layer_may(path):
     """One direction of flow: what stands behind the traffic can never be reached from it."""
     me = unit(path)
     ours = {name.split(".")[1] for name in imports(path) if name.startswith("moonpalace.")}
-    ours = {"config" if name.startswith("config") else name for name in ours if name != "__version__"}
+    ours = {family(name) for name in ours if name != "__version__"}
     known = {unit(module) for module in MODULES}
     assert {name for name in ours & known if name not in ALLOWED[me] | {me}} == set()
 

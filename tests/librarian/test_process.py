@@ -192,7 +192,7 @@ def test_killing_the_librarian_again_and_again_changes_nothing(tmp_path: Path, b
         else:
             time.sleep(0.01 * round_)
         process.kill()
-        process.wait()
+        process.communicate()
     builder.end(count)
     last = start(tmp_path, builder)
     last.communicate(timeout=30)

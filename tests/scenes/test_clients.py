@@ -263,7 +263,7 @@ SHAPES: list[tuple[str, str, str, bytes, tuple[str, ...]]] = [
 
 @pytest.mark.parametrize("shape", SHAPES, ids=[row[0] for row in SHAPES])
 def test_delivered_bytes_equal_upstream_bytes(scene: Any, shape: tuple[str, str, str, bytes, tuple[str, ...]]) -> None:
-    """The same request straight and through the proxy: same status, header lines, chunks and bytes; target unchanged."""
+    """The same request straight and through the proxy: same status, header lines and bytes; same target."""
     _, method, target, body, lines = shape
     with RawClient(scene.upstream.port) as straight:
         expected = straight.ask(method, target, body, *lines)

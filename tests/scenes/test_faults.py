@@ -196,7 +196,8 @@ VALID_JSON: list[bytes] = [
 INVALID_JSON: list[bytes] = [
     b"", b" ", b"nul", b"NaN", b"-Infinity", b'{"a":NaN}', b"01", b"+1", b".5", b"1.", b"0x1", b"1_000", b"'a'",
     b'"', b'"\x01"', b'"\\x"', b'"\\u12"', b"[1,]", b"[,1]", b"[1 2]", b"{", b'{"a"', b'{"a":}', b'{"a":1,}',
-    b"{a:1}", b"{} {}", b"[]]", b"//c\n{}", b'{"a":1}x', b"<html></html>", b"[" * 100_000, b"{" * 5_000, b'{"a":' * 100_000,
+    b"{a:1}", b"{} {}", b"[]]", b"//c\n{}", b'{"a":1}x', b"<html></html>",
+    b"[" * 100_000, b"{" * 5_000, b'{"a":' * 100_000,
 ]  # fmt: skip
 FINE += [
     Fault(f"F24-valid-{number}", answer(body, b"Content-Type: application/json"), body=body)
@@ -294,26 +295,31 @@ FINE += [
     for status in (300, 301, 302, 303, 307, 308)
 ]
 
+FIELDS = [b"X-%d: %d" % (n, n) for n in range(20_000)]
 LONG, LONGER = b"x" * 70_000, b"x" * 250_000
 FINE += [
     Fault("F33-70-KB", answer(b"ok", b"X-Long: " + LONG), body=b"ok", lines=((b"X-Long", LONG),)),
     Fault("F33-250-KB", answer(b"ok", b"X-Long: " + LONGER), body=b"ok", lines=((b"X-Long", LONGER),)),
-    Fault("F33-200-fields", answer(b"ok", *[b"X-%d: %d" % (n, n) for n in range(200)]), body=b"ok", lines=((b"X-7", b"7"),)),
-    Fault("F33-2000-fields", answer(b"ok", *[b"X-%d: %d" % (n, n) for n in range(2000)]), body=b"ok", lines=((b"X-7", b"7"),)),
+    Fault("F33-200-fields", answer(b"ok", *FIELDS[:200]), body=b"ok", lines=((b"X-7", b"7"),)),
+    Fault("F33-2000-fields", answer(b"ok", *FIELDS[:2000]), body=b"ok", lines=((b"X-7", b"7"),)),
     Fault("F33-utf8", answer(b"ok", "X-Name: 文件".encode()), body=b"ok", lines=((b"X-Name", "文件".encode()),)),
     Fault("F33-latin1", answer(b"ok", b"X-Name: caf\xe9"), body=b"ok", lines=((b"X-Name", b"caf\xe9"),)),
     Fault("F33-empty-value", answer(b"ok", b"X-Empty:"), body=b"ok", lines=((b"X-Empty", b""),)),
     Fault("F33-no-reason", answer(b"ok", status=b"200 "), body=b"ok"),
-]  # fmt: skip
+]
+TOO_MUCH: dict[str, tuple[list[bytes], bytes]] = {
+    "2-MB": ([b"X-Long: " + b"x" * 2_000_000], b"X-Long"),
+    "20000-fields": (FIELDS, b"X-7: 7"),
+    "nul": ([b"X-Nul: a\0b"], b"a\0b"),
+    "bare-cr": ([b"X-Cr: a\rb"], b"a\rb"),
+    "obs-fold": ([b"X-Fold: a\r\n b"], b"X-Fold"),
+    "space-before-colon": ([b"X-Space : a"], b"X-Space"),
+    "no-colon": ([b"no colon here"], b"no colon"),
+}
 BEFORE_THE_HEAD += [
-    failed("F33-2-MB", answer(b"ok", b"X-Long: " + b"x" * 2_000_000), "read_headers", "protocol", "limit", raw=b"X-Long"),
-    failed("F33-20000-fields", answer(b"ok", *[b"X-%d: %d" % (n, n) for n in range(20_000)]), "read_headers", "protocol", "limit"),
-    failed("F33-nul", answer(b"ok", b"X-Nul: a\0b"), "read_headers", "protocol", raw=b"a\0b"),
-    failed("F33-bare-cr", answer(b"ok", b"X-Cr: a\rb"), "read_headers", "protocol", raw=b"a\rb"),
-    failed("F33-obs-fold", answer(b"ok", b"X-Fold: a\r\n b"), "read_headers", "protocol", raw=b"X-Fold"),
-    failed("F33-space-before-colon", answer(b"ok", b"X-Space : a"), "read_headers", "protocol", raw=b"X-Space"),
-    failed("F33-no-colon", answer(b"ok", b"no colon here"), "read_headers", "protocol", raw=b"no colon"),
-]  # fmt: skip
+    failed(f"F33-{name}", answer(b"ok", *lines), "read_headers", "protocol", "limit", raw=raw)
+    for name, (lines, raw) in TOO_MUCH.items()
+]
 
 FINE += [
     Fault(

@@ -108,7 +108,7 @@ def newer(path: Path) -> None:
         (original, "the original MoonPalace"),
         (foreign, "another program"),
         (newer, "a newer MoonPalace"),
-        (lambda path: path.write_bytes(b"no database at all, but long enough to be looked at. " * 40), "not a database"),
+        (lambda path: path.write_bytes(b"no database, but long enough to be looked at. " * 40), "not a database"),
         (lambda path: path.symlink_to(path.with_name("elsewhere")), "not a plain file"),
         (lambda path: path.mkdir(), "not a plain file"),
     ],
@@ -138,7 +138,8 @@ def test_an_empty_file_becomes_ours(path: Path) -> None:
 
 def test_rows_come_newest_first_and_are_found_by_each_name(path: Path, desk: Desk) -> None:
     """What `list` and `inspect` ask for."""
-    desk.write(Batch(ended=[story(1, chatcmpl="c", request_id="r"), story(2, chatcmpl="c"), story(3, path="/v1/models")]))
+    first, second = story(1, chatcmpl="c", request_id="r"), story(2, chatcmpl="c")
+    desk.write(Batch(ended=[first, second, story(3, path="/v1/models")]))
     reader = SqliteReader(path)
     assert [x.id for x in reader.recent(2)] == [3, 2]
     assert [x.id for x in reader.recent(0, chat_only=True)] == [2, 1]
@@ -148,6 +149,8 @@ def test_rows_come_newest_first_and_are_found_by_each_name(path: Path, desk: Des
     assert reader.ids("uid", uid_text((2).to_bytes(16, "big"))) == [2]
     assert [reader.ids("id", value) for value in ("2", 2, "two", 2**70)] == [[2], [2], [], []]
     assert reader.ids("uid", "nonsense") == []
+    prefixes = ("00000000-0000-0000-0000-00000000000", "0" * 31 + "3", "0", "1", "", "x", "0" * 33)
+    assert [reader.ids("uid_prefix", each) for each in prefixes] == [[3, 2, 1], [3], [3, 2, 1], [], [], [], []]
     assert reader.ids("chatcmpl", "\ud800") == []
     assert reader.get(99) is None
     assert reader.recent(1)[0].run == "run"

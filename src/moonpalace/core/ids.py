@@ -18,7 +18,7 @@ _random = random.SystemRandom()
 class UidMaker:
     """Makes ids as 16 bytes. `now_ns` gives the wall clock in nanoseconds."""
 
-    __slots__ = ("_now_ns", "_last_ms", "_counter", "_bits")
+    __slots__ = ("_bits", "_counter", "_last_ms", "_now_ns")
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns

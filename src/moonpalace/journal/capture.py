@@ -8,65 +8,73 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from ..core.headers import HeaderLine
-from ..wire.redact import Redactor
+from ..wire.redact import EncodedBody, PlainBody, Redactor
 from .records import BodyEnd, Chunk
 from .writer import Journal
 
 TAIL = 64 * 1024
 
 
-class Capture:
-    """One side's body of one exchange. `whole`: the length its head promised, if any."""
+def capture_whole(journal: Journal, redactor: Redactor, seq: int, side: int, data: bytes, at_ns: int) -> None:
+    """The usual small body: all of it in one piece, without Content-Encoding, within the limit."""
+    kept, marks = redactor.text(data)
+    size = len(data)
+    if marks:
+        journal.add(Chunk(seq, side, at_ns, size, kept, marks), size=size)
+        journal.add(BodyEnd(seq, side, at_ns, size, hashlib.sha256(data).digest()))
+    else:
+        journal.add(Chunk(seq, side, at_ns, size, kept, (), False, True), size=size)
 
-    __slots__ = ("_journal", "_redactor", "_reader", "_seq", "_side", "_limit", "_hash", "length", "_tail", "_whole",
-                 "_encoding")  # fmt: skip
+
+class Capture:
+    """One side's body of one exchange."""
+
+    __slots__ = (
+        "_encoding",
+        "_hash",
+        "_journal",
+        "_limit",
+        "_reader",
+        "_redactor",
+        "_seq",
+        "_side",
+        "_tail",
+        "length",
+    )  # fmt: skip
 
     def __init__(
-        self, journal: Journal, redactor: Redactor, seq: int, side: int, limit: int, whole: int | None,
-        encoding: bytes | None,
-    ) -> None:  # fmt: skip
+        self, journal: Journal, redactor: Redactor, seq: int, side: int, limit: int, encoding: bytes | None
+    ) -> None:
         self._journal = journal
         self._redactor = redactor
         self._encoding = encoding
-        self._reader = None
+        self._reader: PlainBody | EncodedBody | None = None
         self._seq = seq
         self._side = side
         self._limit = limit
-        self._hash = None
+        self._hash: Any = None
         self.length = 0
         self._tail = b""
-        self._whole = whole
 
     def feed(self, data: bytes, at_ns: int) -> None:
         """A piece of the body went by at that time."""
         size = len(data)
-        if size == self._whole and self._encoding is None and size <= self._limit:
-            self._feed_whole(data, at_ns)
-            return
-        if self._hash is None:
-            self._reader = self._redactor.body(self._encoding)
+        reader = self._reader
+        if reader is None:
+            self._reader = reader = self._redactor.body(self._encoding)
             self._hash = hashlib.sha256()
         self._hash.update(data)
         room = self._limit - self.length
         self.length += size
         if room >= size:
-            kept, marks = self._reader.feed(data)
+            kept, marks = reader.feed(data)
         else:
-            kept, marks = self._reader.feed(data[:room]) if room > 0 else (b"", ())
+            kept, marks = reader.feed(data[:room]) if room > 0 else (b"", ())
             self._tail = data[-TAIL:] if size >= TAIL else (self._tail + data)[-TAIL:]
-        self._journal.add(
-            Chunk(self._seq, self._side, at_ns, size, kept, marks, self._reader.decoded), size=len(kept)
-        )
-
-    def _feed_whole(self, data: bytes, at_ns: int) -> None:
-        """The usual small body: all of it in one piece."""
-        kept, marks = self._redactor.text(data)
-        if marks:
-            self._hash = hashlib.sha256(data)
-        self.length = len(data)
-        self._journal.add(Chunk(self._seq, self._side, at_ns, self.length, kept, marks), size=self.length)
+        self._journal.add(Chunk(self._seq, self._side, at_ns, size, kept, marks, reader.decoded), size=len(kept))
 
     def close(self, at_ns: int, trailers: Iterable[HeaderLine] = ()) -> None:
         """The body ended as its framing says."""
@@ -92,5 +100,3 @@ class Capture:
     def blind(self) -> bool:
         """Whether something could not be looked into and so was not kept."""
         return self._reader is not None and self._reader.blind
-
-

@@ -30,6 +30,11 @@ except ImportError:
 _held: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
+def by_system() -> bool:
+    """Whether the system has locks that end with their holder."""
+    return fcntl is not None or msvcrt is not None
+
+
 class FileLock:
     """One lock on one path."""
 
@@ -45,7 +50,7 @@ class FileLock:
         """Take the lock if it is free. Raises: OSError when the file cannot be made."""
         if self._fd is not None:
             return True
-        if fcntl is None and msvcrt is None:
+        if not by_system():
             self._fd = _acquire_by_file(self._path)
         else:
             self._fd = _acquire_by_system(self._path)
@@ -60,7 +65,7 @@ class FileLock:
             return
         _held.discard(self)
         os.close(fd)
-        if fcntl is None and msvcrt is None:
+        if not by_system():
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
@@ -76,7 +81,7 @@ def is_held(path: Path) -> bool:
     """Whether somebody alive holds the lock of that path."""
     if not path.exists():
         return False
-    if fcntl is None and msvcrt is None:
+    if not by_system():
         return _living_holder(path)
     try:
         fd = _acquire_by_system(path, make=False)

@@ -55,6 +55,7 @@ class Chunk(msgspec.Struct, array_like=True, tag=2, gc=False):
 
     A piece may be kept one record later than its bytes went by, when it might be the beginning of a secret.
     `decoded`: `data` is content with its Content-Encoding undone, because a secret stood inside the encoding.
+    `last`: the body ended with it; no `BodyEnd` follows.
     """
 
     seq: int
@@ -64,10 +65,11 @@ class Chunk(msgspec.Struct, array_like=True, tag=2, gc=False):
     data: bytes
     marks: tuple[Mark, ...] = ()
     decoded: bool = False
+    last: bool = False
 
 
 class BodyEnd(msgspec.Struct, array_like=True, tag=3, gc=False):
-    """A body ended as its framing says. `sha256` of the wire bytes is there when not all of them were kept; so is `tail`."""
+    """A body ended as its framing says. `sha256` (of the wire bytes) and `tail` are there when not all was kept."""
 
     seq: int
     side: int
@@ -79,7 +81,7 @@ class BodyEnd(msgspec.Struct, array_like=True, tag=3, gc=False):
 
 
 class Sent(msgspec.Struct, array_like=True, tag=4, gc=False):
-    """The request's head went to the upstream. `upstream`: `address`, `reused`, and where there is one `proxy`, `tls`."""
+    """The request's head went to the upstream. `upstream`: `address`, `reused`; `proxy` and `tls` if there is one."""
 
     seq: int
     at_ns: int
@@ -161,9 +163,7 @@ class RunEnded(msgspec.Struct, array_like=True, tag=11, gc=False):
     accepted: int
 
 
-Record = (
-    RunStarted | Arrived | Chunk | BodyEnd | Sent | Told | Interim | Delivered | Ended | Tried | Lost | RunEnded
-)
+Record = RunStarted | Arrived | Chunk | BodyEnd | Sent | Told | Interim | Delivered | Ended | Tried | Lost | RunEnded
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(list[Record]).decode

@@ -1,7 +1,7 @@
 """The traffic side of the journal: records go in, frames come out on disk. Append-only, and never in the traffic's way.
 
 1. `add` costs an append to a list; nothing here waits. A thread of its own does what may block: opening, writing.
-2. Arrivals and ends leave at once (`now=True`: within 2 ms); pieces of bodies leave in groups, at most `GROUP` apart.
+2. Arrivals and ends leave at once (`now=True`: within 5 ms); pieces of bodies leave in groups, at most `GROUP` apart.
 3. What the disk does not take stays in a ring of bounded size. When the ring is full the oldest frames are dropped,
    counted, and named by a `Lost` record as soon as the disk takes it.
 4. A frame is written whole or cut away again, so that a reader meets damage only after a crash.
@@ -26,7 +26,7 @@ from . import records
 from .records import Lost, Record, RunStarted
 
 GROUP = 0.025  # seconds between groups of chunks
-AT_ONCE = 0.002
+AT_ONCE = 0.005
 SEGMENT = 64 * 1024 * 1024
 RING = 64 * 1024 * 1024
 PENDING = 512 * 1024
@@ -121,6 +121,7 @@ class _Appender:
         self._fd = -1
         self._written = 0
         self._segment = 0
+        self._look_again = 0.0
         self._failing = ""
         self._lost_records = 0
         self._lost_size = 0
@@ -234,6 +235,11 @@ class _Appender:
         self._written += len(data)
 
     def _is_gone(self) -> bool:
+        """Whether the file was deleted under us; looked at twice a second."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return False
+        self._look_again = now + 0.5
         return os.fstat(self._fd).st_nlink == 0
 
     def _cut(self) -> None:

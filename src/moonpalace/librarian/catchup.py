@@ -96,6 +96,8 @@ def _reached(home: Path, wanted: dict[str, Position]) -> bool:
         return False
     try:
         progress = reader.progress()
+    except StoreError:
+        return False
     finally:
         reader.close()
     return all(name in progress and progress[name].position >= position for name, position in wanted.items())

@@ -127,7 +127,11 @@ class Recorder:
         if side is None:
             side = x.sides[record.side] = Side()
         side.add(record)
-        x.timeline += (timeline.CHUNK + record.side, record.at_ns - x.at, record.size)
+        at_ns = record.at_ns - x.at
+        x.timeline += (timeline.CHUNK + record.side, at_ns, record.size)
+        if record.last:
+            side.end = BodyEnd(record.seq, record.side, record.at_ns, record.size)
+            x.timeline += (timeline.BODY_END + record.side, at_ns, record.size)
 
     def _body_end(self, record: BodyEnd) -> None:
         x = self._open.get(record.seq)

@@ -49,7 +49,9 @@ def _bind_one(host: str, port: int) -> socket.socket:
         )[0]
         sock = socket.socket(family, kind, proto)
     except OSError as error:
-        raise UsageError(f"cannot listen on {host} ({error.strerror}): name an address of this machine with --host") from None
+        raise UsageError(
+            f"cannot listen on {host} ({error.strerror}): name an address of this machine with --host"
+        ) from None
     try:
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -88,7 +88,9 @@ async def connect(
 def _where(origin: Origin, stage: Stage, text: str) -> str:
     target = f"{origin.host}:{origin.port}"
     via = f" through the proxy {origin.proxy.name}" if origin.proxy else ""
-    return f"{ {Stage.RESOLVE: 'resolving', Stage.CONNECT: 'connecting to'}.get(stage, 'TLS with') } {target}{via}: {text}"
+    return (
+        f"{ {Stage.RESOLVE: 'resolving', Stage.CONNECT: 'connecting to'}.get(stage, 'TLS with') } {target}{via}: {text}"
+    )
 
 
 async def _connect(

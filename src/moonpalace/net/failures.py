@@ -24,9 +24,7 @@ _KINDS = {
     errno.ENOMEM: "resource",
     errno.ENOBUFS: "resource",
 }
-_NO_SUCH_NAME = {
-    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL") if hasattr(socket, name)
-}
+_NO_SUCH_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL") if hasattr(socket, name)}
 
 
 def describe(error: BaseException) -> tuple[str, str]:

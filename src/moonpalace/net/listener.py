@@ -12,6 +12,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 import time
 from typing import Any, Protocol
 
@@ -24,6 +27,7 @@ KEEP_ALIVE_SECONDS = 300.0
 LINGER_SECONDS = 10.0
 PIPELINE_LIMIT = 256 * 1024
 NEVER = float("inf")
+_RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Exchange(Protocol):
@@ -33,6 +37,9 @@ class Exchange(Protocol):
 
     def asked_body(self, data: bytes) -> None:
         """A piece of the request's body, never empty."""
+
+    def asked_whole(self, data: bytes) -> None:
+        """The body, all of it in one piece, and so the whole request."""
 
     def asked_end(self, trailers: list[HeaderLine]) -> None:
         """The request is whole."""
@@ -76,8 +83,23 @@ class Handler(Protocol):
 class ClientConnection(asyncio.Protocol):
     """See the module. The exchange writes through `transport` and calls `finish` or `break_off`."""
 
-    __slots__ = ("handler", "transport", "peer", "local", "_buffer", "_body", "_exchange", "deadline", "stopping",
-                 "_lingering", "half_closed", "_paused", "_closed", "writable", "allowed")  # fmt: skip
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_closed",
+        "_exchange",
+        "_lingering",
+        "_paused",
+        "allowed",
+        "deadline",
+        "half_closed",
+        "handler",
+        "local",
+        "peer",
+        "stopping",
+        "transport",
+        "writable",
+    )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
@@ -134,16 +156,19 @@ class ClientConnection(asyncio.Protocol):
             return
         rest = data[end + 4 :]
         self._buffer = b""
-        self._body = body = http1.body_reader(head)
+        whole = head.framing == http1.LENGTH and 0 < head.length == len(rest)
+        self._body = body = None if whole else http1.body_reader(head)
         self.deadline = NEVER if body is None else time.monotonic() + BODY_IDLE_SECONDS
         exchange = self.handler.begin(self, head)
         if exchange.over:  # answered at once
-            if body is None and rest and not self.transport.is_closing():
+            if body is None and rest and not whole and not self.transport.is_closing():
                 self._buffer = rest
                 asyncio.get_running_loop().call_soon(self._next)
             return
         self._exchange = exchange
-        if body is None:
+        if whole:
+            exchange.asked_whole(rest)
+        elif body is None:
             self._buffer = rest
             exchange.asked_end([])
         elif rest:
@@ -231,7 +256,9 @@ class ClientConnection(asyncio.Protocol):
         self._closed = True
         self.handler.connections.discard(self)
         reset = exc is not None
-        kind, text = ("reset", "the client reset the connection") if reset else ("closed", "the client closed the connection")
+        kind, text = (
+            ("reset", "the client reset the connection") if reset else ("closed", "the client closed the connection")
+        )
         if self._exchange is not None:
             self._gone(kind, text)
         elif self._buffer and not self.stopping:
@@ -301,9 +328,24 @@ class ClientConnection(asyncio.Protocol):
         if self._closed:
             return
         if reset:
-            self.transport.abort()
+            self._reset(time.monotonic() + LINGER_SECONDS)
         else:
             self.transport.close()
+
+    def _reset(self, until: float) -> None:
+        """Where the end of the connection is the end of the body, only a reset says that it is not whole."""
+        if self._closed:
+            return
+        if self.transport.get_write_buffer_size() and time.monotonic() < until:
+            asyncio.get_running_loop().call_later(0.005, self._reset, until)
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            except OSError:
+                pass
+        self.transport.abort()
 
     def expired(self, now: float) -> bool:
         """Whether its deadline is past; acts on it."""
@@ -315,15 +357,15 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is None:
             raw, self._buffer = self._buffer, b""
             self.stopping = True
-            self.handler.malformed(self, raw, http1.Malformed("the request's head did not come in time", 408, "timeout"))
+            self.handler.malformed(
+                self, raw, http1.Malformed("the request's head did not come in time", 408, "timeout")
+            )
         elif self._paused:
             self.deadline = now + BODY_IDLE_SECONDS  # we are the ones who do not read
         else:
             self._body = None
             self.stopping = True
-            self._exchange.asked_malformed(
-                http1.Malformed("the request's body stopped coming", 408, "timeout"), b""
-            )
+            self._exchange.asked_malformed(http1.Malformed("the request's body stopped coming", 408, "timeout"), b"")
         return True
 
 

@@ -52,7 +52,9 @@ class Origin:
         """The value of the `Host` line."""
         name = f"[{self.host}]" if ":" in self.host else self.host
         default = {"http": 80, "https": 443}[self.scheme]
-        return (name if self.port == default else f"{name}:{self.port}").encode("idna" if not name.isascii() else "ascii")
+        return (name if self.port == default else f"{name}:{self.port}").encode(
+            "idna" if not name.isascii() else "ascii"
+        )
 
     @property
     def is_absolute(self) -> bool:

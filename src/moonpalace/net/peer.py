@@ -16,7 +16,7 @@ import struct
 from dataclasses import dataclass
 
 _SOCK_DIAG_BY_FAMILY = 20
-_REQUEST = struct.Struct("=IHHII" "BBBBI" "HH16s16sIII")
+_REQUEST = struct.Struct("=IHHIIBBBBIHH16s16sIII")
 _BIG = struct.Struct(">HH")
 _TCP = 6
 _DUMP_ALL_STATES = 0xFFFFFFFF

@@ -1,7 +1,7 @@
 """Which HTTP proxy leads to an upstream, by the variables that every client honours.
 
-1. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, either case, and the system's settings on Windows and macOS, as the
-   standard library reads them. Loopback upstreams are exempt.
+1. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, either case, and the system's settings on Windows and macOS, as
+   the standard library reads them. Loopback upstreams are exempt.
 
 Source: urllib.request.getproxies, proxy_bypass.
 """
@@ -12,7 +12,7 @@ import base64
 import ipaddress
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from ..core.errors import UsageError
 from .origin import ProxyServer

@@ -35,6 +35,9 @@ class Sink(Protocol):
     def told_body(self, data: bytes) -> None:
         """A piece of its body, never empty."""
 
+    def told_whole(self, data: bytes) -> None:
+        """The body, all of it in one piece, and so the whole answer."""
+
     def flush_told(self) -> None:
         """Everything that one read brought was told."""
 
@@ -54,8 +57,21 @@ class Sink(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """See the module. `sock` is the socket below, None below a tunnel."""
 
-    __slots__ = ("origin", "_sock", "transport", "_sink", "_buffer", "_body", "_to_head", "_interims", "uses",
-                 "idle_since", "_reusable", "_closed", "address")  # fmt: skip
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_closed",
+        "_interims",
+        "_reusable",
+        "_sink",
+        "_sock",
+        "_to_head",
+        "address",
+        "idle_since",
+        "origin",
+        "transport",
+        "uses",
+    )  # fmt: skip
 
     def __init__(self, origin: Origin, sock: socket.socket | None) -> None:
         self.origin = origin
@@ -96,6 +112,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._sink = None
         if self.transport is not None:
             self.transport.abort()
+
+    @property
+    def partial_head(self) -> bytes:
+        """What came of an answer's head that is not whole yet."""
+        return self._buffer
 
     def is_fit(self) -> bool:
         """Whether an idle connection is open and silent, by a look at the socket itself."""
@@ -160,9 +181,13 @@ class UpstreamConnection(asyncio.Protocol):
                     return
                 continue
             self._reusable = head.keep_alive and head.framing != http1.CLOSE
-            self._body = body = http1.body_reader(head)
+            whole = head.framing == http1.LENGTH and 0 < head.length == len(rest)
+            self._body = body = None if whole else http1.body_reader(head)
             self._sink.told_head(head)
-            if body is None:
+            if whole:
+                if self._sink is not None:
+                    self._sink.told_whole(rest)
+            elif body is None:
                 self._end([], rest)
             elif rest:
                 self._feed(body, rest)

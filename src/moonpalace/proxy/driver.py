@@ -2,8 +2,8 @@
 
 1. Bytes go through as they came, at once; what is recorded is a copy, and nothing of it can hold them up.
 2. It ends once, in one state. After that it does nothing more.
-3. Before the answer's head is out, a failure is answered; after it the client's connection is broken off, so that nobody
-   takes a part for the whole. Nothing is ever retried.
+3. Before the answer's head is out, a failure is answered; after it the client's connection is broken off, so that
+   nobody takes a part for the whole. Nothing is ever retried.
 4. Back-pressure goes both ways: who cannot write makes the other side stop reading.
 """
 
@@ -16,7 +16,7 @@ from ..core.exchange import Failure, Stage, State
 from ..core.headers import HeaderLine
 from ..core.ids import uid_text
 from ..journal import records
-from ..journal.capture import Capture
+from ..journal.capture import Capture, capture_whole
 from ..net.connect import ConnectFailure, connect
 from ..net.listener import ClientConnection
 from ..net.upstream import UpstreamConnection
@@ -51,6 +51,7 @@ class Flow:
     _flags: tuple[str, ...] = ()
     _full_end = False
     _continued = False
+    _tries: list[tuple[str, int, int, str]] = []  # noqa: RUF012 - replaced, never changed
     _stage = Stage.ACCEPT
     over = False
 
@@ -72,10 +73,10 @@ class Flow:
         """The head is here: record the arrival, pass the gate, find a way to the upstream."""
         proxy, head = self._proxy, self._head
         redactor = proxy.redactor
-        refusal = proxy.refusal(self._client, head)
         # Header lines first: a key learnt there is then known when the target is looked at.
         self._kept = kept = redactor.lines(head.raw, head.lines, head.special)
         self._start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(head.target), head.minor)
+        refusal = proxy.refusal(self._client, head)
         self._route = route = proxy.routes.pick(head.target)
         proxy.journal.add(
             records.Arrived(
@@ -87,17 +88,13 @@ class Flow:
         if refusal is not None:
             self._refuse(refusal)
             return
-        if head.framing != http1.NONE:
-            whole = head.length if head.framing == http1.LENGTH else None
-            self._asked = Capture(
-                proxy.journal, redactor, self.seq, records.ASKED, proxy.body_limit, whole, head.get(b"content-encoding")
-            )
         connection = route.origin.take(proxy.now())
         if connection is not None:
             self._send(connection, "")
         else:
             self._stage = Stage.RESOLVE
-            self._client.pause()
+            if head.framing != http1.NONE:
+                self._client.pause()
             self._task = proxy.loop.create_task(self._connect())
 
     async def _connect(self) -> None:
@@ -105,27 +102,26 @@ class Flow:
         assert self._route is not None
         origin = self._route.origin
         tries: list[tuple[str, int, int, str]] = []
+        self._tries = tries
         try:
             connection, about = await connect(origin, proxy.connect_timeout, tries)
         except ConnectFailure as failure:
-            self._note_tries(tries)
+            self._task = None
+            self._note_tries()
             if not self.over:
                 self._fail(Failure(failure.stage, failure.kind, str(failure)))
             return
-        except asyncio.CancelledError:
-            self._note_tries(tries)
-            raise
         except Exception as error:
-            self._note_tries(tries)
+            # Whatever else goes wrong while connecting is this exchange's failure, never the program's.
+            self._task = None
             if not self.over:
                 self._fail(Failure(Stage.CONNECT, "error", f"connecting failed: {type(error).__name__}"))
             return
-        finally:
-            self._task = None
-        self._note_tries(tries)
+        self._task = None
         if self.over:
             connection.abort()
             return
+        self._note_tries()
         if connection.transport.is_closing():
             self._fail(Failure(Stage.SEND, "closed", "the upstream closed the connection at once"))
             return
@@ -133,11 +129,11 @@ class Flow:
         self._send(connection, about.get("tls", ""))
         self.flush_asked()
 
-    def _note_tries(self, tries: list[tuple[str, int, int, str]]) -> None:
-        origin = self._route.origin if self._route else None
-        proxy_name = origin.proxy.name if origin and origin.proxy else ""
-        if not self.over or tries:
-            self._proxy.journal.add(records.Tried(self.seq, self._proxy.clock_ns(), tuple(tries), proxy_name))
+    def _note_tries(self) -> None:
+        assert self._route is not None
+        via = self._route.origin.proxy
+        tries = tuple(self._tries)
+        self._proxy.journal.add(records.Tried(self.seq, self._proxy.clock_ns(), tries, via.name if via else ""))
 
     def _send(self, connection: UpstreamConnection, tls: str) -> None:
         """Put the request on an open connection: its head, and what of its body has come."""
@@ -215,12 +211,44 @@ class Flow:
         """A piece of the request's body came."""
         if self.over:
             return
-        assert self._asked is not None
+        if self._asked is None:
+            self._asked = self._capture(records.ASKED, self._head)
         if self._upstream is None:
             self._waiting.append(data)
         else:
             self._send_body(data)
         self._asked.feed(data, self._proxy.clock_ns())
+
+    def asked_whole(self, data: bytes) -> None:
+        """The body came in one piece: the usual small request."""
+        if self.over:
+            return
+        self._asked_done = True
+        now = self._proxy.clock_ns()
+        if self._upstream is None:
+            self._waiting.append(data)
+            self._client.resume()  # to see it leave
+        else:
+            self._up.append(data)
+            self._send_end()
+        self._record_whole(records.ASKED, self._head, data, now)
+
+    def _capture(self, side: int, head: http1.Head) -> Capture:
+        proxy = self._proxy
+        return Capture(proxy.journal, proxy.redactor, self.seq, side, proxy.body_limit, head.get(b"content-encoding"))
+
+    def _record_whole(self, side: int, head: http1.Head, data: bytes, now: int) -> None:
+        proxy = self._proxy
+        if len(data) <= proxy.body_limit and head.get(b"content-encoding") is None:
+            capture_whole(proxy.journal, proxy.redactor, self.seq, side, data, now)
+            return
+        capture = self._capture(side, head)
+        if side == records.ASKED:
+            self._asked = capture
+        else:
+            self._told = capture
+        capture.feed(data, now)
+        capture.close(now)
 
     def _send_body(self, data: bytes) -> None:
         self._up.append(http1.chunk(data) if self._head.framing == http1.CHUNKED else data)
@@ -231,10 +259,14 @@ class Flow:
             return
         self._asked_done = True
         self._asked_trailers = trailers
+        if self._asked is None and trailers:
+            self._asked = self._capture(records.ASKED, self._head)
         if self._asked is not None:
             self._asked.close(self._proxy.clock_ns(), trailers)
         if self._upstream is not None:
             self._send_end()
+        else:
+            self._client.resume()  # to see it leave
 
     def _send_end(self) -> None:
         if self._head.framing == http1.CHUNKED:
@@ -254,7 +286,9 @@ class Flow:
 
     def _head_timed_out(self, limit: float) -> None:
         if not self.over and self._told_head is None:
-            self._fail(Failure(Stage.WAIT_HEADERS, "timeout", f"no answer came within {limit:g} s (--head-timeout)"))
+            raw = self._upstream.partial_head if self._upstream is not None else b""
+            stage = Stage.READ_HEADERS if raw else Stage.WAIT_HEADERS
+            self._fail(Failure(stage, "timeout", f"no answer came within {limit:g} s (--head-timeout)", raw or None))
 
     def asked_malformed(self, error: http1.Malformed, raw: bytes) -> None:
         """The request's body is broken: the upstream must not take it for whole."""
@@ -302,11 +336,6 @@ class Flow:
         told_start = start if head.minor == 1 else head.start
         journal.add(records.Told(self.seq, at_ns, told_start, b"".join(told), head.framing))
         journal.add(records.Delivered(self.seq, at_ns, start, b"".join(kept)))
-        if head.framing != http1.NONE:
-            whole = head.length if head.framing == http1.LENGTH else None
-            self._told = Capture(
-                journal, proxy.redactor, self.seq, records.TOLD, proxy.body_limit, whole, head.get(b"content-encoding")
-            )
 
     def _waits_for_client(self) -> bool:
         """An answer before the request was whole ends the connection: what still comes belongs to no exchange."""
@@ -318,9 +347,9 @@ class Flow:
         self._chunked_out = has_body and self._head.minor == 1
         drop = head.hop_by_hop()
         for index, name in head.special:
-            if name.flags & http1.OTHER and name.lower != b"content-encoding":
-                drop.append(index)
-            elif name.lower == b"transfer-encoding" and (has_body or self._head.minor == 0):
+            if (name.flags & http1.OTHER and name.lower != b"content-encoding") or (
+                name.lower == b"transfer-encoding" and (has_body or self._head.minor == 0)
+            ):
                 drop.append(index)
         raw, kept = head.raw.copy(), told.copy()
         for index in sorted(set(drop), reverse=True):
@@ -346,17 +375,32 @@ class Flow:
         """A piece of the answer: to the client at once."""
         self._down.append(http1.chunk(data) if self._chunked_out else data)
         self._delivered += len(data)
-        assert self._told is not None
+        if self._told is None:
+            assert self._told_head is not None
+            self._told = self._capture(records.TOLD, self._told_head)
         self._told.feed(data, self._proxy.clock_ns())
+
+    def told_whole(self, data: bytes) -> None:
+        """The body came in one piece: the usual small answer."""
+        self._down.append(data)
+        self._delivered = len(data)
+        self.flush_told()
+        assert self._told_head is not None
+        self._record_whole(records.TOLD, self._told_head, data, self._proxy.clock_ns())
+        self._told_over(extra=False)
 
     def told_end(self, trailers: list[HeaderLine], extra: bool) -> None:
         """The answer is whole."""
-        proxy = self._proxy
         if self._chunked_out:
             self._down.append(http1.last_chunk(trailers))
         self.flush_told()
+        if self._told is None and trailers and self._told_head is not None:
+            self._told = self._capture(records.TOLD, self._told_head)
         if self._told is not None:
-            self._told.close(proxy.clock_ns(), trailers)
+            self._told.close(self._proxy.clock_ns(), trailers)
+        self._told_over(extra=extra)
+
+    def _told_over(self, *, extra: bool) -> None:
         assert self._told_head is not None and self._upstream is not None
         if extra:
             self._flags += ("extra_bytes",)
@@ -471,6 +515,7 @@ class Flow:
                 timer.cancel()
         if self._task is not None:
             self._task.cancel()
+            self._note_tries()
         if self._upstream is not None:
             self._upstream.abort()
             self._upstream = None

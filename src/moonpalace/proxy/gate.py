@@ -35,7 +35,7 @@ class Refusal:
 class Gate:
     """`ports`: the ports we listen on; `hosts`: more host names, with or without a port; `origins`: web origins."""
 
-    __slots__ = ("_ports", "_hosts", "_origins", "_known")
+    __slots__ = ("_hosts", "_known", "_origins", "_ports")
 
     def __init__(self, port: int, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self._hosts = {(host, port) for host in _LOOPBACK}
@@ -52,20 +52,28 @@ class Gate:
             return Refusal(400, "host", f"the request has {len(hosts)} Host lines: send exactly one")
         if not self._is_ours(hosts[0]):
             return Refusal(
-                421, "host", "the Host line does not name this proxy: use the printed base_url, or start with --allow-host NAME"
+                421,
+                "host",
+                "the Host line does not name this proxy: use the printed base_url, or start with --allow-host NAME",
             )
         return self._check_target(head) or self._check_page(head)
 
     def _check_target(self, head: RequestHead) -> Refusal | None:
         if head.method == b"CONNECT":
-            return Refusal(405, "method", "CONNECT is not served: set base_url to this proxy instead of using it as HTTP proxy")
+            return Refusal(
+                405, "method", "CONNECT is not served: set base_url to this proxy instead of using it as HTTP proxy"
+            )
         if head.target.startswith(b"/"):
             return None
         authority, slash, rest = head.target.partition(b"://")[2].partition(b"/")
         if head.target[:7].lower() == b"http://" and self._is_ours(authority):
             head.target = b"/" + rest
             return None
-        return Refusal(400, "target", "the request target is not a path: set base_url to this proxy instead of using it as HTTP proxy")
+        return Refusal(
+            400,
+            "target",
+            "the request target is not a path: set base_url to this proxy instead of using it as HTTP proxy",
+        )
 
     def _check_page(self, head: RequestHead) -> Refusal | None:
         told = [(name.lower, head.lines[index][1].lower()) for index, name in head.special if name.flags & GATE]
@@ -77,7 +85,9 @@ class Gate:
                 return Refusal(403, "origin", _PAGE)
             if name == b"sec-fetch-site" and value in (b"cross-site", b"same-site") and not from_page:
                 return Refusal(403, "origin", _PAGE)
-            if (name == b"sec-fetch-dest" and value != b"empty") or (name == b"sec-fetch-mode" and value == b"navigate"):
+            if (name == b"sec-fetch-dest" and value != b"empty") or (
+                name == b"sec-fetch-mode" and value == b"navigate"
+            ):
                 return Refusal(403, "navigation", "a browser cannot open upstream content here: use an HTTP client")
         return None
 

@@ -40,7 +40,11 @@ class Routes:
     def pick(self, target: bytes) -> Route:
         """The route for a raw target."""
         for route in self.others:
-            if target.startswith(route.prefix) and target[len(route.prefix) : len(route.prefix) + 1] in (b"", b"/", b"?"):
+            if target.startswith(route.prefix) and target[len(route.prefix) : len(route.prefix) + 1] in (
+                b"",
+                b"/",
+                b"?",
+            ):
                 return route
         return self.endpoint
 

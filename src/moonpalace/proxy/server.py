@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..core.exchange import Failure, Stage, State
+from ..core.exchange import Stage, State
 from ..core.headers import HeaderLine
 from ..core.ids import UidMaker, uid_text
 from ..journal import records
@@ -111,7 +111,17 @@ class Proxy:
         self.journal.add(records.Arrived(seq, now, self.wall_ns(), uid, connection.peer, start, b"", endpoint))
         self.journal.add(
             records.Ended(
-                seq, now, uid, self.wall_ns(), start, state, 0, Stage.READ_REQUEST, kind, text, self.redactor.text(block)[0]
+                seq,
+                now,
+                uid,
+                self.wall_ns(),
+                start,
+                state,
+                0,
+                Stage.READ_REQUEST,
+                kind,
+                text,
+                self.redactor.text(block)[0],
             ),
             now=True,
         )
@@ -142,7 +152,11 @@ class Proxy:
         if refusal is None and len(self.connections) > MAX_CONNECTIONS:
             return Refusal(503, "resource", f"more than {MAX_CONNECTIONS} connections are open: close some")
         if refusal is None and self._guard_key and not self._may_use_key(connection):
-            return Refusal(403, "user", "the client belongs to another user of this machine, and the proxy holds a key: start your own")
+            return Refusal(
+                403,
+                "user",
+                "the client belongs to another user of this machine, and the proxy holds a key: start your own",
+            )
         if refusal is None and head.method == b"OPTIONS" and self.gate.allowed_origin(head) is not None:
             return Refusal(204, "preflight", "")
         return refusal
@@ -158,7 +172,11 @@ class Proxy:
         origin = self.gate.allowed_origin(head)
         if origin is None:
             return []
-        return [(b"Access-Control-Allow-Origin", origin), (b"Access-Control-Expose-Headers", b"*"), (b"Vary", b"Origin")]
+        return [
+            (b"Access-Control-Allow-Origin", origin),
+            (b"Access-Control-Expose-Headers", b"*"),
+            (b"Vary", b"Origin"),
+        ]
 
     def preflight_lines(self, head: http1.RequestHead) -> list[HeaderLine]:
         """The answer to an allowed origin's preflight."""

@@ -89,13 +89,11 @@ def _last(reader: Reader, back: int) -> list[int]:
 
 
 def _by_uid_start(reader: Reader, reference: str) -> list[int]:
-    """The one exchange whose uid begins so. Cost: one pass over the record's heads.
+    """The one exchange whose uid begins so.
 
     Why not the newest of several: a uid begins with the time, so a short start fits neighbours by chance.
     """
-    start = reference.replace("-", "").lower()
-    fitting = [found for found in reader.recent(0) if found.uid.replace("-", "").lower().startswith(start)]
+    fitting = reader.ids("uid_prefix", reference.replace("-", "").lower())
     if len(fitting) > 1:
-        some = ", ".join(found.uid for found in fitting[:5]) + (", …" if len(fitting) > 5 else "")
-        raise UsageError(f"{len(fitting)} uids begin with {reference} ({some}); give more of it")
-    return [found.id for found in fitting if found.id is not None]
+        raise UsageError(f"{len(fitting)} uids begin with {reference}; give more of it")
+    return fitting

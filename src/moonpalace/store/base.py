@@ -20,7 +20,7 @@ class Reader(Protocol):
         ...
 
     def ids(self, field: str, value: object) -> list[int]:
-        """The local ids, newest first, whose `field` (id, uid, chatcmpl, request_id) is that value."""
+        """The local ids, newest first, whose `field` (id, uid, uid_prefix, chatcmpl, request_id) is that value."""
         ...
 
     def newest(self) -> int | None:
@@ -34,3 +34,26 @@ class Reader(Protocol):
     def close(self) -> None:
         """Give the file back."""
         ...
+
+
+class Nothing:
+    """A record that was not begun yet."""
+
+    def recent(self, limit: int, *, chat_only: bool = False) -> list[Exchange]:
+        """Nothing."""
+        return []
+
+    def ids(self, field: str, value: object) -> list[int]:
+        """Nothing."""
+        return []
+
+    def newest(self) -> int | None:
+        """Nothing."""
+        return None
+
+    def get(self, local_id: int) -> Exchange | None:
+        """Nothing."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .upstream import Request, Reset, Send, SendChunked, Step, Upstream
+from .upstream import Fin, Request, Send, SendChunked, Step, Upstream
 
 MODEL = "kimi-k3"
 CHATCMPL = "chatcmpl-66a7f1e2b4c8d9e0f1a2b3c4"
@@ -67,7 +67,7 @@ class Reply:
         """How it goes out; `cut` breaks the connection off before the end."""
         if self.pieces is None or method == "HEAD":
             return [Send(self.head() + (b"" if method == "HEAD" else self.body))]
-        return [Send(self.head()), SendChunked(self.pieces, end=not self.cut), *([Reset()] if self.cut else [])]
+        return [Send(self.head()), SendChunked(self.pieces, end=not self.cut), *([Fin()] if self.cut else [])]
 
 
 def msh_headers(*, request_id: str = REQUEST_ID, server_timing: str = "inner; dur=1033.5") -> list[tuple[str, str]]:

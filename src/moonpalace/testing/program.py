@@ -126,6 +126,8 @@ class Program:
         finally:
             self.kill()
             self._listener.join(5)
+            if self.process.stderr is not None:
+                self.process.stderr.close()
             if self._own_home is not None:
                 self._own_home.cleanup()
 

@@ -143,6 +143,8 @@ def _read_body(source: _Source, answer: Answer, method: str) -> None:
         _read_chunks(source, answer)
     elif length is not None:
         answer.framing = "length"
+        if not length.isascii() or not length.isdigit():
+            raise ValueError(length)
         left = int(length)
         while left:
             answer.pieces.append(source.some(left))
@@ -168,7 +170,7 @@ def _read_rest(source: _Source, answer: Answer) -> None:
 
 
 def _read_chunks(source: _Source, answer: Answer) -> None:
-    while size := int(source.line().split(b";")[0], 16):
+    while size := _chunk_size(source.line()):
         parts: list[bytes] = []
         try:
             while size:
@@ -179,6 +181,13 @@ def _read_chunks(source: _Source, answer: Answer) -> None:
         if source.line():
             raise ValueError("no line end after a chunk")
     answer.trailers = _read_lines(source)
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.split(b";")[0].rstrip(b" \t")
+    if not digits or digits.strip(b"0123456789abcdefABCDEF"):
+        raise ValueError(line[:40])
+    return int(digits, 16)
 
 
 class RawClient:

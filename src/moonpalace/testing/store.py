@@ -22,7 +22,10 @@ class FakeReader:
         return [replace(exchange, **bare) for exchange in fitting[: limit if limit > 0 else None]]  # type: ignore[arg-type]
 
     def ids(self, field: str, value: object) -> list[int]:
-        """By one of the four fields that the contract names."""
+        """By one of the five fields that the contract names."""
+        if field == "uid_prefix":
+            start = str(value)
+            return [e.id for e in self.exchanges if e.id is not None and e.uid.replace("-", "").startswith(start)]
         assert field in ("id", "uid", "chatcmpl", "request_id"), field
         return [e.id for e in self.exchanges if e.id is not None and getattr(e, field) == value]
 

@@ -2,7 +2,7 @@
 
 1. No HTTP library: what goes out is what the script holds, byte for byte; what came in is kept byte for byte.
 2. A connection runs a list of steps (`Read`, `Send`, `Reset`, …) or, in route mode, a list for each request.
-3. Every connection, every request and every byte sent is on record; `connections` and `requests` are in order of arrival.
+3. Every connection, every request and every byte sent is on record; `connections` and `requests` are in order.
 4. Nothing here waits for a time to pass but `Pause` and `Slow`; the rest waits for an event, with a limit.
 
 Example:

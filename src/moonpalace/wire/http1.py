@@ -104,14 +104,13 @@ class Malformed(Exception):
 class _HeaderCollector:
     """What httptools calls while it reads one head."""
 
-    __slots__ = ("lines", "reason", "on_header")
+    __slots__ = ("lines", "reason")
 
     def __init__(self) -> None:
         self.lines: list[HeaderLine] = []
         self.reason = b""
-        self.on_header = self._add
 
-    def _add(self, name: bytes, value: bytes) -> None:
+    def on_header(self, name: bytes, value: bytes) -> None:
         self.lines.append((name, value))
 
     def on_status(self, reason: bytes) -> None:

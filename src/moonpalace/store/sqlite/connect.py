@@ -31,6 +31,10 @@ class StoreBusy(StoreError):
     """Another process holds the file; the same call will do a little later."""
 
 
+class StoreEmpty(StoreError):
+    """There is no record yet."""
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Errors of SQLite become ours."""
@@ -71,8 +75,9 @@ def open_writer(path: Path, busy_ms: int) -> apsw.Connection:
             _upgrade(db, path)
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA journal_size_limit = 67108864")
-            # Every 16 MB instead of 4: each checkpoint costs a sync, and an index page is copied once for many rows.
-            db.execute("PRAGMA wal_autocheckpoint = 2000")
+            # Every 64 MB: ids are random, so their index pages are touched again and again, and a checkpoint copies
+            # each of them once. Measured over 90,000 exchanges: 43 µs each against 61 with 16 MB.
+            db.execute("PRAGMA wal_autocheckpoint = 8000")
             db.execute("PRAGMA cache_size = -8000")
         except BaseException:
             db.close()
@@ -83,14 +88,15 @@ def open_writer(path: Path, busy_ms: int) -> apsw.Connection:
 def open_reader(path: Path, busy_ms: int = 2000) -> apsw.Connection:
     """A connection that only reads. Raises: StoreError; a missing file is one too."""
     if not path.exists():
-        raise StoreError(f"{path} does not exist: nothing has been recorded yet")
+        raise StoreEmpty(f"{path} does not exist: nothing has been recorded yet")
     with translated(path):
         db = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             db.set_busy_timeout(busy_ms)
             _harden(db)
             db.execute("PRAGMA query_only = ON")
-            check(db, path)
+            if check(db, path) == 0:
+                raise StoreEmpty(f"{path} is empty: nothing has been recorded yet")
         except BaseException:
             db.close()
             raise

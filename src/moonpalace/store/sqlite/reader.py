@@ -15,8 +15,9 @@ _NARROW = ("id", *EXCHANGE, "category")
 _COLUMNS = ", ".join(f"e.{name}" for name in _NARROW)
 _SELECT = f"SELECT {_COLUMNS}, r.uid FROM exchanges e LEFT JOIN runs r ON r.id = e.run"
 _CONTENT = f"SELECT {', '.join(CONTENT)} FROM contents WHERE exchange_id = ?"
-# The paths that carry chat, as the original's `--chatonly` has it. `_` and `%` are not in it, so LIKE is exact.
-_CHAT = " WHERE e.path LIKE '%/chat/completions'"
+# As `kimi.endpoints.is_chat` has it: GLOB heeds case.
+_CHAT = " WHERE e.path GLOB '*/chat/completions'"
+_HEX = frozenset("0123456789abcdef")
 _FIELDS = {"id": "id", "uid": "uid", "chatcmpl": "chatcmpl", "request_id": "request_id"}
 
 
@@ -40,7 +41,9 @@ class SqliteReader:
         return [self._narrow(row, tags.get(row[0], ())) for row in found]
 
     def ids(self, field: str, value: object) -> list[int]:
-        """The local ids, newest first, whose `field` (id, uid, chatcmpl, request_id) is that value."""
+        """The local ids, newest first, whose `field` (id, uid, uid_prefix, chatcmpl, request_id) is that value."""
+        if field == "uid_prefix":
+            return self._by_uid_start(str(value))
         column = _FIELDS[field]
         wanted = _argument(column, value)
         if wanted is None:
@@ -48,6 +51,17 @@ class SqliteReader:
         with translated(self._path):
             sql = f"SELECT id FROM exchanges WHERE {column} = ? ORDER BY id DESC"
             found: Any = self._db.execute(sql, (wanted,)).fetchall()
+        return [row_id for (row_id,) in found]
+
+    def _by_uid_start(self, start: str) -> list[int]:
+        """By the beginning of a uid, with or without its dashes. Cost: one range of the index."""
+        digits = start.replace("-", "").lower()
+        if not 0 < len(digits) <= 32 or set(digits) - _HEX:
+            return []
+        least, most = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+        with translated(self._path):
+            sql = "SELECT id FROM exchanges WHERE uid BETWEEN ? AND ? ORDER BY id DESC"
+            found: Any = self._db.execute(sql, (least, most)).fetchall()
         return [row_id for (row_id,) in found]
 
     def newest(self) -> int | None:

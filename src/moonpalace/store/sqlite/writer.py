@@ -33,9 +33,11 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-_INSERT_EXCHANGE = f"INSERT INTO exchanges (id, run, {', '.join(EXCHANGE)}) VALUES ({_marks(len(EXCHANGE) + 2)})"
+_VALUES = _marks(len(EXCHANGE) + 2)
+_INSERT_EXCHANGE = f"INSERT INTO exchanges (id, run, {', '.join(EXCHANGE)}) VALUES ({_VALUES})"
 _UPDATE_EXCHANGE = f"UPDATE exchanges SET {', '.join(f'{c} = ?' for c in EXCHANGE)} WHERE id = ?"
-_INSERT_CONTENT = f"INSERT INTO contents (exchange_id, {', '.join(CONTENT)}) VALUES ({_marks(len(CONTENT) + 1)})"
+_SAID = _marks(len(CONTENT) + 1)
+_INSERT_CONTENT = f"INSERT INTO contents (exchange_id, {', '.join(CONTENT)}) VALUES ({_SAID})"
 _REPLACE_CONTENT = f"INSERT OR REPLACE{_INSERT_CONTENT.removeprefix('INSERT')}"
 _IN_FLIGHT = "SELECT uid, id FROM exchanges WHERE state = 'in_flight' AND run = ?"
 _INTERRUPT = (
