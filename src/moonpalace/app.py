@@ -40,10 +40,11 @@ def open_record(config: Config) -> Record:
 
         take_in_dead_runs(home)
         wait_until_current(home)
-    if not (home / "moonpalace.sqlite").exists():
+    from .store.sqlite import SqliteReader, StoreEmpty
+
+    try:
+        return Record(SqliteReader(home / "moonpalace.sqlite"))
+    except StoreEmpty:
         from .store.base import Nothing
 
         return Record(Nothing())
-    from .store.sqlite.reader import SqliteReader
-
-    return Record(SqliteReader(home / "moonpalace.sqlite"))

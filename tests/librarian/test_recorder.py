@@ -343,3 +343,10 @@ def test_no_figure_is_ever_infinite(tokens: object) -> None:
         x = one(Script(1, told_headers=STREAM, chunks=chunks))
         assert x.tokens_per_second is None or 0 <= x.tokens_per_second < 1e12
         assert x.tpot_ns is None or 0 <= x.tpot_ns < 2**63
+
+
+def test_a_long_stream_keeps_every_event() -> None:
+    """Its timeline is held compact while it runs."""
+    x = one(Script(1, told_headers=STREAM, chunks=[b": ping\n\n"] * 500 + list(EVENTS), step_ms=1))
+    assert [e.at_ns for e in x.timeline if e.name == "told_chunk"] == [MS * n for n in range(1, 506)]
+    assert x.ttft_ns == 502 * MS

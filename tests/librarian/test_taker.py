@@ -12,7 +12,7 @@ import pytest
 
 from moonpalace.core.exchange import Exchange
 from moonpalace.journal import runs
-from moonpalace.journal.records import Record, RunEnded
+from moonpalace.journal.records import Lost, Record, RunEnded
 from moonpalace.librarian import catchup, taker
 from moonpalace.librarian.catchup import take_in_dead_runs, wait_until_current
 from moonpalace.librarian.taker import Taker
@@ -277,6 +277,28 @@ def test_rows_in_flight_of_a_run_without_a_folder_become_interrupted(tmp_path: P
     runs.remove(builder.run)
     take_in_dead_runs(tmp_path)
     assert [x.state for x in contents(tmp_path)] == ["interrupted"]
+
+
+def test_what_the_journal_had_to_drop_is_told_and_counted_once(tmp_path: Path) -> None:
+    """F39: never silent, and not doubled by a second look."""
+    builder = JournalBuilder(tmp_path)
+    builder.exchange(Script(1, ended=False))
+    builder.add(Lost(1, 7, 700, (1,), "No space left on device"))
+    store = SqliteWriter(tmp_path / FILE_NAME)
+    for expected in (1, 0):
+        one = Taker(runs.open_run(builder.path), store)
+        while one.step() is not None:
+            pass
+        assert len(one.troubles) == expected
+        one.close()
+    store.close()
+    told: list[str] = []
+    take_in_dead_runs(tmp_path, tell=told.append)
+    assert told == []
+    db = apsw.Connection(str(tmp_path / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+    assert db.execute("SELECT lost_records, lost_bytes FROM runs").fetchall() == [(7, 700)]
+    db.close()
+    assert "lost_records" in contents(tmp_path)[0].flags
 
 
 def test_a_living_run_is_left_alone(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_f35_early_answer(echo: Echo, program: Program, end: Step, status: int) 
     path = f"/v1/f35/{status}/{type(end).__name__}"
     reply = kimi.json_reply({"error": {"message": "too large", "type": "invalid_request_error"}}, status, "No")
     echo.scripts[path] = [ReadSome(100_000), *reply.steps(), end]
-    size = 20 << 20
+    size = (50 if SOAK else 20) << 20
     head = b"POST %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n" % (path.encode(), program.port, size)
     with RawClient(program.port) as client:
 

@@ -11,6 +11,7 @@ import base64
 import gzip
 import hashlib
 import re
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,18 @@ import pytest
 from moonpalace.testing import kimi_shapes as kimi
 from moonpalace.testing.program import Program, every_file
 from moonpalace.testing.rawclient import Answer, RawClient, request
-from moonpalace.testing.upstream import Read, Request, Send, SendChunked, Step, Upstream
+from moonpalace.testing.upstream import (
+    Read,
+    ReadBody,
+    ReadSome,
+    Request,
+    Send,
+    SendChunked,
+    Signal,
+    Step,
+    Upstream,
+    Wait,
+)
 
 TARGET = "/v1/chat/completions"
 
@@ -118,7 +130,7 @@ class Sieve:
         self.keys: dict[str, str] = {}
         self.fresh: dict[str, str] = {}
         self.scripts: dict[str, list[Step]] = {}
-        self.upstream = Upstream(route=self._steps)
+        self.upstream = Upstream(route=self._steps, heads_only=True)
         self.program = Program(self.upstream.url)
         self.uids: list[str] = []
 
@@ -132,7 +144,7 @@ class Sieve:
     def ask(self, case: str, key: str, way: Way, steps: list[Step]) -> Answer:
         """One exchange in which that key is used."""
         self.use(case, key)
-        self.scripts[case] = steps
+        self.scripts[case] = [ReadBody(), *steps]
         target, lines, body = way
         with RawClient(self.program.port) as client:
             client.send(request("POST", target, body, f"X-Case: {case}", *lines, host=client.authority))
@@ -240,14 +252,42 @@ def test_no_way_of_sending_a_key_leaves_it_behind(sieve: Sieve, way: str) -> Non
 
 
 def test_a_key_split_over_chunks_at_every_place(sieve: Sieve) -> None:
-    """The key comes in two parts, for each place where it can be cut, each in a read of its own."""
+    """The key comes in two parts, for each place where it can be cut; the second only after the first went through."""
     key = canary("split")
     around = f'data: {{"note":"{key}"}}\n\n'.encode()
-    cuts = [[around[:at], around[at:]] for at in range(1, len(around))]
-    for number, pieces in enumerate(cuts):
-        way = WAYS["bearer"](key)
-        answer = sieve.ask(f"split-{number}", key, way, kimi.event_reply(pieces).steps())
+    reply = kimi.event_reply([around])
+    for at in range(1, len(around)):
+        case, seen = f"split-{at}", threading.Event()
+        sieve.use(case, key)
+        first: list[Step] = [ReadBody(), Send(reply.head()), SendChunked([around[:at]], end=False), Wait(seen)]
+        sieve.scripts[case] = [*first, SendChunked([around[at:]])]
+        lines = (f"X-Case: {case}", f"Authorization: Bearer {key}")
+        with RawClient(sieve.program.port) as client:
+            client.send(request("POST", TARGET, b"{}", *lines, host=client.authority))
+            client.read_until(b"\r\n\r\n%x\r\n%b\r\n" % (at, around[:at]))
+            seen.set()
+            answer = client.read_answer("POST")
         assert answer.body == around
+        sieve.uids.append(answer.header("x-moonpalace-id") or "")
+    expect_clean(sieve)
+
+
+def test_a_key_split_over_the_request_at_every_place(sieve: Sieve) -> None:
+    """The same on the way up: the second part is sent only after the first reached the upstream."""
+    key = canary("split request")
+    around = f'{{"note":"{key}"}}'.encode()
+    for at in range(1, len(around)):
+        case, seen = f"split-request-{at}", threading.Event()
+        sieve.use(case, key)
+        rest = len(around) - at
+        sieve.scripts[case] = [ReadSome(at), Signal(seen), ReadSome(rest), *kimi.json_reply({}).steps()]
+        lines = (f"X-Case: {case}", f"Authorization: Bearer {key}")
+        with RawClient(sieve.program.port) as client:
+            client.send(request("POST", TARGET, around, *lines, host=client.authority)[:-rest])
+            assert seen.wait(10)
+            answer = client.send(around[at:]).read_answer("POST")
+        assert answer.status == 200
+        sieve.uids.append(answer.header("x-moonpalace-id") or "")
     expect_clean(sieve)
 
 

@@ -52,10 +52,10 @@ def pack(lines: Iterable[HeaderLine]) -> bytes:
 
 
 def unpack(block: bytes) -> Headers:
-    """The inverse of `pack`."""
+    """Header lines of a block: the inverse of `pack`, and what is read of lines as they were on the wire."""
     lines = []
     for line in block.split(b"\r\n"):
         if line:
-            name, _, value = line.partition(b": ")
-            lines.append((name, value))
+            name, _, value = line.partition(b":")
+            lines.append((name, value.strip(b" \t")))
     return Headers(tuple(lines))

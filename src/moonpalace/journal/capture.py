@@ -18,15 +18,13 @@ from .writer import Journal
 TAIL = 64 * 1024
 
 
-def capture_whole(journal: Journal, redactor: Redactor, seq: int, side: int, data: bytes, at_ns: int) -> None:
-    """The usual small body: all of it in one piece, without Content-Encoding, within the limit."""
+def whole(redactor: Redactor, seq: int, side: int, data: bytes, at_ns: int) -> tuple[Chunk] | tuple[Chunk, BodyEnd]:
+    """The records of the usual small body: in one piece, without Content-Encoding, within the limit."""
     kept, marks = redactor.text(data)
-    size = len(data)
     if marks:
-        journal.add(Chunk(seq, side, at_ns, size, kept, marks), size=size)
-        journal.add(BodyEnd(seq, side, at_ns, size, hashlib.sha256(data).digest()))
-    else:
-        journal.add(Chunk(seq, side, at_ns, size, kept, (), False, True), size=size)
+        end = BodyEnd(seq, side, at_ns, len(data), hashlib.sha256(data).digest())
+        return Chunk(seq, side, at_ns, len(data), kept, marks), end
+    return (Chunk(seq, side, at_ns, len(data), kept, (), False, True),)
 
 
 class Capture:

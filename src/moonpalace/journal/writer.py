@@ -61,15 +61,14 @@ class Journal:
         folder: Path,
         started: Callable[[], RunStarted],
         timers: Timers,
-        clock: Callable[[], float] = time.monotonic,
         trouble: Callable[[str], None] = lambda text: None,
         ring: int = RING,
     ) -> None:
         self._timers = timers
-        self._clock = clock
         self._records: list[Record] = []
         self._size = 0
-        self._timer_due = 0.0  # when the flush that is on its way comes; 0: none is
+        self._soon = False  # a flush is on its way
+        self._later = False
         self._file = _Appender(folder, started, trouble, ring)
         self._thread = threading.Thread(target=self._file.run, name="journal", daemon=True)
         self._thread.start()
@@ -81,17 +80,26 @@ class Journal:
         if self._size > PENDING:
             self.flush()
         elif now:
-            due = self._clock() + AT_ONCE
-            if not self._timer_due or self._timer_due > due + AT_ONCE:
-                self._timer_due = due
+            if not self._soon:
+                self._soon = True
                 self._timers.call_later(AT_ONCE, self.flush)
-        elif not self._timer_due:
-            self._timer_due = self._clock() + GROUP
+        elif not self._later and not self._soon:
+            self._later = True
             self._timers.call_later(GROUP, self.flush)
+
+    def add_all(self, batch: tuple[Record, ...], size: int) -> None:
+        """Take several records in, to leave at once. `size`: the bytes of body they hold."""
+        self._records += batch
+        self._size += size
+        if self._size > PENDING:
+            self.flush()
+        elif not self._soon:
+            self._soon = True
+            self._timers.call_later(AT_ONCE, self.flush)
 
     def flush(self) -> None:
         """Hand over what was collected."""
-        self._timer_due = 0.0
+        self._soon = self._later = False
         if self._records:
             batch, self._records, self._size = self._records, [], 0
             self._file.put(records.encode(batch))

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..store import timeline
@@ -77,7 +78,7 @@ def read(
     head: ToldHead,
     told_side: Side | None,
     path: str,
-    events: list[int],
+    events: Sequence[int],
 ) -> Reading:
     """Read both bodies. Never fails: what trips the analysis is flagged `not_understood`."""
     found = Reading()
@@ -95,7 +96,7 @@ def read(
     return found
 
 
-def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: str, events: list[int]) -> None:
+def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: str, events: Sequence[int]) -> None:
     ends: list[int] | None = None
     if head.encoding is not None:
         told, ends, problem = _decode(side, head.encoding)
@@ -150,7 +151,7 @@ def _flag(problem: str, *, whole: bool) -> str | None:
     return "decode_failed" if whole or "truncated" not in problem else None
 
 
-def _arrival(side: Side, ends: list[int] | None, offset: int, events: list[int]) -> int | None:
+def _arrival(side: Side, ends: list[int] | None, offset: int, events: Sequence[int]) -> int | None:
     """When the chunk arrived that brought the content's byte before `offset`."""
     if ends is None and side.exact:
         return _by_wire(events, offset)
@@ -164,7 +165,7 @@ def _arrival(side: Side, ends: list[int] | None, offset: int, events: list[int])
     return times[number] if 0 <= number < len(times) else None
 
 
-def _by_wire(events: list[int], offset: int) -> int | None:
+def _by_wire(events: Sequence[int], offset: int) -> int | None:
     total, at = 0, None
     for i in range(0, len(events) - 2, 3):
         if events[i] == _TOLD_CHUNK:
@@ -175,5 +176,5 @@ def _by_wire(events: list[int], offset: int) -> int | None:
     return at
 
 
-def _last_at(events: list[int], code: int) -> int | None:
+def _last_at(events: Sequence[int], code: int) -> int | None:
     return next((events[i + 1] for i in range(len(events) - 3, -1, -3) if events[i] == code), None)

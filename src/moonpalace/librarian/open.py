@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
+
 from ..core.exchange import Redaction
 from ..journal.records import Arrived, BodyEnd, Chunk, Delivered, Interim, Sent, Told, Tried
 from ..store.rows import Position
+
+LONG = 3 * 64  # numbers of a timeline that is kept compact: long streams stay open for long, and many at once
 
 
 class Side:
@@ -90,7 +94,11 @@ class Open:
         self.told: Told | None = None
         self.delivered: Delivered | None = None
         self.sides: list[Side | None] = [None, None, None, None]
-        self.timeline = [0, 0, -1]
+        self.timeline: list[int] | array[int] = [0, 0, -1]
         self.interim: list[Interim] | None = None
         self.tried: list[Tried] | None = None
         self.lost = False  # records of it were lost
+
+    def compact(self) -> None:
+        """From here on the timeline takes 24 bytes an event instead of about 90."""
+        self.timeline = array("q", self.timeline)

@@ -128,10 +128,10 @@ class Recorder:
             side = x.sides[record.side] = Side()
         side.add(record)
         at_ns = record.at_ns - x.at
-        x.timeline += (timeline.CHUNK + record.side, at_ns, record.size)
+        x.timeline.extend((timeline.CHUNK + record.side, at_ns, record.size))
         if record.last:
             side.end = BodyEnd(record.seq, record.side, record.at_ns, record.size)
-            x.timeline += (timeline.BODY_END + record.side, at_ns, record.size)
+            x.timeline.extend((timeline.BODY_END + record.side, at_ns, record.size))
 
     def _body_end(self, record: BodyEnd) -> None:
         x = self._open.get(record.seq)
@@ -141,19 +141,19 @@ class Recorder:
         if side is None:
             side = x.sides[record.side] = Side()
         side.end = record
-        x.timeline += (timeline.BODY_END + record.side, record.at_ns - x.at, record.length)
+        x.timeline.extend((timeline.BODY_END + record.side, record.at_ns - x.at, record.length))
 
     def _sent(self, record: Sent) -> None:
         x = self._open.get(record.seq)
         if x is not None:
             x.sent = record
-            x.timeline += (timeline.SENT_HEAD, record.at_ns - x.at, -1)
+            x.timeline.extend((timeline.SENT_HEAD, record.at_ns - x.at, -1))
 
     def _told(self, record: Told) -> None:
         x = self._open.get(record.seq)
         if x is not None:
             x.told = record
-            x.timeline += (timeline.TOLD_HEAD, record.at_ns - x.at, -1)
+            x.timeline.extend((timeline.TOLD_HEAD, record.at_ns - x.at, -1))
 
     def _interim(self, record: Interim) -> None:
         x = self._open.get(record.seq)
@@ -163,13 +163,13 @@ class Recorder:
             x.interim = []
         if len(x.interim) < _MAX_INTERIM:
             x.interim.append(record)
-            x.timeline += (timeline.INTERIM_HEAD, record.at_ns - x.at, -1)
+            x.timeline.extend((timeline.INTERIM_HEAD, record.at_ns - x.at, -1))
 
     def _delivered(self, record: Delivered) -> None:
         x = self._open.get(record.seq)
         if x is not None:
             x.delivered = record
-            x.timeline += (timeline.DELIVERED_HEAD, record.at_ns - x.at, -1)
+            x.timeline.extend((timeline.DELIVERED_HEAD, record.at_ns - x.at, -1))
 
     def _tried(self, record: Tried) -> None:
         x = self._open.get(record.seq)
@@ -178,7 +178,7 @@ class Recorder:
         if x.tried is None:
             x.tried = []
         x.tried.append(record)
-        x.timeline += (timeline.CONNECT, record.at_ns - x.at, -1)
+        x.timeline.extend((timeline.CONNECT, record.at_ns - x.at, -1))
 
     def _ended(self, record: Ended) -> None:
         x = self._open.pop(record.seq, None)
@@ -202,5 +202,3 @@ class Recorder:
         if not self._again:
             self._batch.lost_records += record.records
             self._batch.lost_bytes += record.size
-
-

@@ -14,7 +14,7 @@ from typing import Any
 
 ROOM = 2000  # entries
 _AT_ONCE = 64
-_SHARE = 1.5  # rests so much longer than it works while there is more to do
+_SHARE = 3.0  # rests so much longer than it works while there is more to do
 
 
 class Sink:

@@ -90,7 +90,7 @@ def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row,
     sides = x.sides
     asked_side, _, told_side, _ = sides
     if at_ns is not None:
-        x.timeline += (timeline.ENDED, at_ns - x.at, delivered)
+        x.timeline.extend((timeline.ENDED, at_ns - x.at, delivered))
     asked_type_full, asked_type, asked_encoding = heads.asked(arrived.headers)
     method, target, path, query = heads.start_line(arrived.start)
     asked_body = _NO_BODY if asked_side is None else _body(asked_side)
@@ -143,7 +143,7 @@ def _content(x: Open, asked_body: Row, told_body: Row, delivered: int) -> Row:
         None if told is None else told.start, None if told is None else told.headers, *told_body,
         *own_row,
         upstream,
-        _pack(x.timeline),
+        _pack(x.timeline if type(x.timeline) is list else list(x.timeline)),
         None if x.tried is None else _attempts(x),
         None if x.interim is None else _interim(x),
         _extras(x.sides),

@@ -95,6 +95,11 @@ class Taker:
         else:
             ids = []
         self._pending = None
+        if batch.lost_records:
+            self._recorder.troubles.append(
+                f"{batch.lost_records} records ({batch.lost_bytes} bytes) were lost while the journal could not be "
+                "written; the exchanges that they belonged to are flagged lost_records"
+            )
         self._clear(self._progress.low[0])
         self.taken += len(ids)
         return list(zip(ids, batch.ended, strict=True))

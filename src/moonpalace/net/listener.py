@@ -38,9 +38,6 @@ class Exchange(Protocol):
     def asked_body(self, data: bytes) -> None:
         """A piece of the request's body, never empty."""
 
-    def asked_whole(self, data: bytes) -> None:
-        """The body, all of it in one piece, and so the whole request."""
-
     def asked_end(self, trailers: list[HeaderLine]) -> None:
         """The request is whole."""
 
@@ -65,8 +62,8 @@ class Handler(Protocol):
 
     connections: set[ClientConnection]
 
-    def begin(self, connection: ClientConnection, head: http1.RequestHead) -> Exchange:
-        """A request's head came."""
+    def begin(self, connection: ClientConnection, head: http1.RequestHead, body: bytes | None) -> Exchange:
+        """A request's head came. `body`: all of its body, if that came with it and has a length."""
         ...
 
     def malformed(self, connection: ClientConnection, raw: bytes, error: http1.Malformed) -> None:
@@ -156,19 +153,25 @@ class ClientConnection(asyncio.Protocol):
             return
         rest = data[end + 4 :]
         self._buffer = b""
-        whole = head.framing == http1.LENGTH and 0 < head.length == len(rest)
-        self._body = body = None if whole else http1.body_reader(head)
+        if head.framing == http1.LENGTH and 0 < head.length == len(rest):
+            self.deadline = NEVER
+            exchange = self.handler.begin(self, head, rest)
+            if not exchange.over:
+                self._exchange = exchange
+        else:
+            self._begin_with_body_to_come(head, rest)
+
+    def _begin_with_body_to_come(self, head: http1.RequestHead, rest: bytes) -> None:
+        self._body = body = http1.body_reader(head)
         self.deadline = NEVER if body is None else time.monotonic() + BODY_IDLE_SECONDS
-        exchange = self.handler.begin(self, head)
+        exchange = self.handler.begin(self, head, None)
         if exchange.over:  # answered at once
-            if body is None and rest and not whole and not self.transport.is_closing():
+            if body is None and rest and not self.transport.is_closing():
                 self._buffer = rest
                 asyncio.get_running_loop().call_soon(self._next)
             return
         self._exchange = exchange
-        if whole:
-            exchange.asked_whole(rest)
-        elif body is None:
+        if body is None:
             self._buffer = rest
             exchange.asked_end([])
         elif rest:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import time
 from typing import Any, Protocol
@@ -35,8 +36,8 @@ class Sink(Protocol):
     def told_body(self, data: bytes) -> None:
         """A piece of its body, never empty."""
 
-    def told_whole(self, data: bytes) -> None:
-        """The body, all of it in one piece, and so the whole answer."""
+    def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
+        """Head and body in one piece: the whole answer."""
 
     def flush_told(self) -> None:
         """Everything that one read brought was told."""
@@ -61,6 +62,8 @@ class UpstreamConnection(asyncio.Protocol):
         "_body",
         "_buffer",
         "_closed",
+        "_paused",
+        "_poll",
         "_interims",
         "_reusable",
         "_sink",
@@ -86,6 +89,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self._reusable = False
         self._closed = False
+        self._paused = False
+        self._poll: Any = None
         self.address = ""
 
     # --- the exchange's side
@@ -102,10 +107,23 @@ class UpstreamConnection(asyncio.Protocol):
         """The exchange is over: back to the idle ones, or closed."""
         self._sink = None
         if reuse and self._reusable and not self._closed and not self.transport.is_closing():
+            self.resume()
             self.idle_since = time.monotonic()
             self.origin.idle.append(self)
         else:
             self.abort()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if not self._paused and not self._closed:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused and not self._closed:
+            self._paused = False
+            self.transport.resume_reading()
 
     def abort(self) -> None:
         """Close at once; nothing more is told."""
@@ -122,20 +140,25 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether an idle connection is open and silent, by a look at the socket itself."""
         if self._closed or self.transport.is_closing():
             return False
-        if self._sock is None:
-            return True
         try:
-            self._sock.recv(1, socket.MSG_PEEK)
+            if self._poll is not None:
+                return not self._poll.poll(0)  # readable is an end, or bytes that nobody asked for
+            if self._sock is not None:
+                self._sock.recv(1, socket.MSG_PEEK)
+                return False
         except (BlockingIOError, InterruptedError):
             return True
         except (OSError, ValueError):
             return False
-        return False  # an end, or bytes that nobody asked for
+        return True
 
     # --- asyncio's side
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        if self._sock is not None and hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(self._sock, select.POLLIN)
         peer = transport.get_extra_info("peername")
         if peer:
             self.address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
@@ -181,13 +204,12 @@ class UpstreamConnection(asyncio.Protocol):
                     return
                 continue
             self._reusable = head.keep_alive and head.framing != http1.CLOSE
-            whole = head.framing == http1.LENGTH and 0 < head.length == len(rest)
-            self._body = body = None if whole else http1.body_reader(head)
+            if head.framing == http1.LENGTH and 0 < head.length == len(rest):
+                self._sink.told_whole(head, rest)
+                return
+            self._body = body = http1.body_reader(head)
             self._sink.told_head(head)
-            if whole:
-                if self._sink is not None:
-                    self._sink.told_whole(rest)
-            elif body is None:
+            if body is None:
                 self._end([], rest)
             elif rest:
                 self._feed(body, rest)

@@ -10,27 +10,32 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ..core.exchange import Failure, Stage, State
 from ..core.headers import HeaderLine
 from ..core.ids import uid_text
 from ..journal import records
-from ..journal.capture import Capture, capture_whole
+from ..journal.capture import Capture, whole
 from ..net.connect import ConnectFailure, connect
 from ..net.listener import ClientConnection
 from ..net.upstream import UpstreamConnection
 from ..wire import http1
 from .answers import error_body, own_answer
 from .gate import Refusal
-from .routes import Route
+from .heads import Edit, to_client, to_upstream
 
 if TYPE_CHECKING:
     from .server import Proxy
 
 EXPECT_SECONDS = 1.0
-_TIMEOUTS = {"timeout"}
-_KEY_LINES = (b"x-api-key", b"api-key")
+_REASONS = frozenset(status.phrase.encode() for status in HTTPStatus) | {b""}
+_OPEN_ENDED = (http1.CHUNKED, http1.CLOSE)
+
+
+def _status_line(head: http1.ResponseHead) -> bytes:
+    return head.start if head.minor == 1 else b"HTTP/1.1 %d %b" % (head.status, head.reason)
 
 
 class Flow:
@@ -51,6 +56,7 @@ class Flow:
     _flags: tuple[str, ...] = ()
     _full_end = False
     _continued = False
+    _tls = ""
     _tries: list[tuple[str, int, int, str]] = []  # noqa: RUF012 - replaced, never changed
     _stage = Stage.ACCEPT
     over = False
@@ -69,33 +75,67 @@ class Flow:
 
     # --- the request
 
-    def begin(self) -> None:
-        """The head is here: record the arrival, pass the gate, find a way to the upstream."""
+    def begin(self, body: bytes | None) -> None:
+        """The head is here, perhaps with all of its body: pass the gate, forward, record.
+
+        Why in that order: what is recorded must not keep the upstream waiting. All of it happens in one go.
+        """
         proxy, head = self._proxy, self._head
-        redactor = proxy.redactor
-        # Header lines first: a key learnt there is then known when the target is looked at.
-        self._kept = kept = redactor.lines(head.raw, head.lines, head.special)
-        self._start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(head.target), head.minor)
+        target = head.target  # as it was asked; the gate shortens an absolute one
         refusal = proxy.refusal(self._client, head)
         self._route = route = proxy.routes.pick(head.target)
-        proxy.journal.add(
-            records.Arrived(
-                self.seq, self.at_ns, proxy.wall_ns(), self.uid, self._client.peer, self._start, b"".join(kept),
-                route.origin.base_url, route.prefix.decode("latin-1"),
-            ), now=True,
+        connection = route.origin.take(proxy.now()) if refusal is None else None
+        self._asked_done = body is not None
+        if connection is not None:
+            self._send_head(connection)
+            if body is not None:
+                self._up.append(body)
+                self._send_end()
+        redactor = proxy.redactor
+        # Header lines first: a key learnt there is then known when the target and the body are looked at.
+        self._kept = kept = redactor.lines(head.lines, head.special)
+        self._start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(target), head.minor)
+        arrived = records.Arrived(
+            self.seq, self.at_ns, proxy.wall_ns(), self.uid, self._client.peer, self._start, b"\r\n".join(kept),
+            route.origin.base_url, route.prefix.decode("latin-1"),
         )  # fmt: skip
         proxy.flows.add(self)
         if refusal is not None:
+            proxy.journal.add(arrived, now=True)
             self._refuse(refusal)
             return
-        connection = route.origin.take(proxy.now())
-        if connection is not None:
-            self._send(connection, "")
-        else:
+        self._record_request(arrived, body)
+        if connection is None:
             self._stage = Stage.RESOLVE
-            if head.framing != http1.NONE:
+            if body is not None:
+                self._waiting.append(body)
+            elif head.framing != http1.NONE:
                 self._client.pause()
             self._task = proxy.loop.create_task(self._connect())
+
+    def _record_request(self, arrived: records.Arrived, body: bytes | None) -> None:
+        """The arrival, and what of the rest is known already, in one go."""
+        proxy = self._proxy
+        batch: tuple[records.Record, ...] = (arrived,)
+        if body is None:
+            if self._upstream is not None:
+                batch = (arrived, self._sent_record(self._upstream))
+            proxy.journal.add_all(batch, 0)
+            return
+        now = proxy.clock_ns()
+        small = self._is_small(self._head, body)
+        if small:
+            batch += whole(proxy.redactor, self.seq, records.ASKED, body, now)
+        if self._upstream is not None:
+            batch += (self._sent_record(self._upstream),)
+        proxy.journal.add_all(batch, len(body))
+        if not small:
+            self._asked = capture = self._capture(records.ASKED, self._head)
+            capture.feed(body, now)
+            capture.close(now)
+
+    def _is_small(self, head: http1.Head, body: bytes) -> bool:
+        return len(body) <= self._proxy.body_limit and head.get(b"content-encoding") is None
 
     async def _connect(self) -> None:
         proxy = self._proxy
@@ -125,9 +165,17 @@ class Flow:
         if connection.transport.is_closing():
             self._fail(Failure(Stage.SEND, "closed", "the upstream closed the connection at once"))
             return
+        self._tls = about.get("tls", "")
         self._client.resume()
-        self._send(connection, about.get("tls", ""))
-        self.flush_asked()
+        self._send_head(connection)
+        proxy.journal.add(self._sent_record(connection))
+        for piece in self._waiting:
+            self._send_body(piece)
+        self._waiting = []
+        if self._asked_done:
+            self._send_end()
+        else:
+            self.flush_asked()
 
     def _note_tries(self) -> None:
         assert self._route is not None
@@ -135,70 +183,37 @@ class Flow:
         tries = tuple(self._tries)
         self._proxy.journal.add(records.Tried(self.seq, self._proxy.clock_ns(), tries, via.name if via else ""))
 
-    def _send(self, connection: UpstreamConnection, tls: str) -> None:
-        """Put the request on an open connection: its head, and what of its body has come."""
-        proxy, head, route = self._proxy, self._head, self._route
+    def _send_head(self, connection: UpstreamConnection) -> None:
+        """Put the request's head on an open connection."""
+        head, route = self._head, self._route
         assert route is not None
+        origin = route.origin
         self._upstream = connection
         connection.start(self, to_head=head.method == b"HEAD")
-        raw, kept = self._sent_lines(route)
+        stand_in = self._proxy.redactor.fingerprint(route.key) if route.key is not None else b""
+        self._edit = edit = to_upstream(head, origin.host_line, route.key, stand_in)
+        lines = edit.wire(head.lines)
         target = route.target(head.target)
-        origin = route.origin
         if origin.is_absolute:
             target = b"http://" + origin.host_line + target
             if origin.proxy and origin.proxy.authorization:
-                raw.append(http1.raw_line(b"Proxy-Authorization", origin.proxy.authorization))
-        self._up.append(http1.head_bytes(b"%b %b HTTP/1.1" % (head.method, target), raw))
-        upstream: dict[str, object] = {"address": connection.address, "reused": connection.uses > 1}
-        if tls:
-            upstream["tls"] = tls
-        if origin.proxy:
-            upstream["proxy"] = origin.proxy.name
-        start = b"%b %b HTTP/1.1" % (head.method, proxy.redactor.target(target))
-        proxy.journal.add(records.Sent(self.seq, proxy.clock_ns(), start, b"".join(kept), upstream))
+                lines.append(http1.raw_line(b"Proxy-Authorization", origin.proxy.authorization))
+        self._target = target
+        self._up.append(http1.head_bytes(b"%b %b HTTP/1.1" % (head.method, target), lines))
         self._stage = Stage.SEND
-        for piece in self._waiting:
-            self._send_body(piece)
-        self._waiting = []
-        if self._asked_done:
-            self._send_end()
-        elif head.expect_continue:
-            self._expect_timer = proxy.loop.call_later(EXPECT_SECONDS, self._continue)
+        if head.expect_continue:
+            self._expect_timer = self._proxy.loop.call_later(EXPECT_SECONDS, self._continue)
 
-    def _sent_lines(self, route: Route) -> tuple[list[bytes], list[bytes]]:
-        """The header lines for the upstream, and the same for the record.
-
-        Ours is Host, and the key if there is one; what is between us and the client only is left out.
-        """
-        head = self._head
-        raw, kept = head.raw.copy(), self._kept.copy()
-        for index, name in head.special:
-            if name.lower == b"host":
-                raw[index] = kept[index] = http1.raw_line(head.lines[index][0], route.origin.host_line)
-        drop = head.hop_by_hop()
-        if route.key is not None:
-            self._put_key(route.key, raw, kept, drop)
-        for index in sorted(set(drop), reverse=True):
-            del raw[index], kept[index]
-        return raw, kept
-
-    def _put_key(self, key: bytes, raw: list[bytes], kept: list[bytes], drop: list[int]) -> None:
-        """The configured key stands in place of the client's own, in each line that carries one."""
-        head = self._head
-        stand_in = self._proxy.redactor.fingerprint(key)
-        placed = False
-        for index, name in head.special:
-            if name.lower == b"authorization" and placed:
-                drop.append(index)
-            elif name.lower == b"authorization" or name.lower in _KEY_LINES:
-                scheme = b"Bearer " if name.lower == b"authorization" else b""
-                raw[index] = http1.raw_line(head.lines[index][0], scheme + key)
-                kept[index] = http1.raw_line(head.lines[index][0], scheme + stand_in)
-                placed = placed or bool(scheme)
-        drop.sort()
-        if not placed:
-            raw.append(http1.raw_line(b"Authorization", b"Bearer " + key))
-            kept.append(http1.raw_line(b"Authorization", b"Bearer " + stand_in))
+    def _sent_record(self, connection: UpstreamConnection) -> records.Sent:
+        proxy, route = self._proxy, self._route
+        assert route is not None
+        upstream: dict[str, object] = {"address": connection.address, "reused": connection.uses > 1}
+        if self._tls:
+            upstream["tls"] = self._tls
+        if route.origin.proxy:
+            upstream["proxy"] = route.origin.proxy.name
+        start = b"%b %b HTTP/1.1" % (self._head.method, proxy.redactor.target(self._target))
+        return records.Sent(self.seq, proxy.clock_ns(), start, self._edit.record(self._kept), upstream)
 
     def _continue(self) -> None:
         """The upstream says nothing to `Expect: 100-continue`: let the client begin, or both would wait."""
@@ -219,36 +234,9 @@ class Flow:
             self._send_body(data)
         self._asked.feed(data, self._proxy.clock_ns())
 
-    def asked_whole(self, data: bytes) -> None:
-        """The body came in one piece: the usual small request."""
-        if self.over:
-            return
-        self._asked_done = True
-        now = self._proxy.clock_ns()
-        if self._upstream is None:
-            self._waiting.append(data)
-            self._client.resume()  # to see it leave
-        else:
-            self._up.append(data)
-            self._send_end()
-        self._record_whole(records.ASKED, self._head, data, now)
-
     def _capture(self, side: int, head: http1.Head) -> Capture:
         proxy = self._proxy
         return Capture(proxy.journal, proxy.redactor, self.seq, side, proxy.body_limit, head.get(b"content-encoding"))
-
-    def _record_whole(self, side: int, head: http1.Head, data: bytes, now: int) -> None:
-        proxy = self._proxy
-        if len(data) <= proxy.body_limit and head.get(b"content-encoding") is None:
-            capture_whole(proxy.journal, proxy.redactor, self.seq, side, data, now)
-            return
-        capture = self._capture(side, head)
-        if side == records.ASKED:
-            self._asked = capture
-        else:
-            self._told = capture
-        capture.feed(data, now)
-        capture.close(now)
 
     def _send_body(self, data: bytes) -> None:
         self._up.append(http1.chunk(data) if self._head.framing == http1.CHUNKED else data)
@@ -308,67 +296,53 @@ class Flow:
     def told_interim(self, head: http1.ResponseHead) -> None:
         """A 1xx answer: passed on as it is."""
         proxy = self._proxy
-        drop = head.hop_by_hop()
-        raw = [line for index, line in enumerate(head.raw) if index not in drop]
-        kept = proxy.redactor.lines(head.raw, head.lines, head.special)
-        proxy.journal.add(records.Interim(self.seq, proxy.clock_ns(), head.start, b"".join(kept)))
+        edit = Edit(head.hop_by_hop())
+        kept = proxy.redactor.lines(head.lines, head.special)
+        start = proxy.redactor.text(head.start)[0]
+        proxy.journal.add(records.Interim(self.seq, proxy.clock_ns(), start, b"\r\n".join(kept)))
         if self._head.minor == 0 or (head.status == 100 and self._continued):
             return
         if head.status == 100:
             self._continued = True
-        self._down.append(http1.head_bytes(b"HTTP/1.1 %d %b" % (head.status, head.reason), raw))
+        self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
 
     def told_head(self, head: http1.ResponseHead) -> None:
         """The answer's head: passed on with our framing."""
-        proxy = self._proxy
+        edit = self._take_head(head)
+        self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
+        self._proxy.journal.add_all(self._told_records(head, edit), 0)
+
+    def _take_head(self, head: http1.ResponseHead) -> Edit:
         self._told_head = head
         self._stage = Stage.READ_BODY
         if self._timer is not None:
             self._timer.cancel()
-        at_ns = proxy.clock_ns()
-        if self._waits_for_client():
+        if self._proxy.draining or not self._asked_done:
+            # An answer before the request was whole ends the connection: what still comes belongs to no exchange.
             self._keep = False
-        told = proxy.redactor.lines(head.raw, head.lines, head.special)
-        raw, kept = self._delivered_lines(head, told)
-        start = b"HTTP/1.1 %d %b" % (head.status, head.reason)
-        self._down.append(http1.head_bytes(start, raw))
-        journal = proxy.journal
-        told_start = start if head.minor == 1 else head.start
-        journal.add(records.Told(self.seq, at_ns, told_start, b"".join(told), head.framing))
-        journal.add(records.Delivered(self.seq, at_ns, start, b"".join(kept)))
+        has_body = head.framing in _OPEN_ENDED
+        self._chunked_out = chunked = has_body and self._head.minor == 1
+        if has_body and not chunked:
+            self._keep = False
+        return to_client(head, chunked=chunked, minor=self._head.minor, own=self._own_lines())
 
-    def _waits_for_client(self) -> bool:
-        """An answer before the request was whole ends the connection: what still comes belongs to no exchange."""
-        return self._proxy.draining or not self._asked_done
+    def _told_records(self, head: http1.ResponseHead, edit: Edit) -> tuple[records.Told, records.Delivered]:
+        proxy, seq = self._proxy, self.seq
+        now = proxy.clock_ns()
+        kept = proxy.redactor.lines(head.lines, head.special)
+        start, out = head.start, _status_line(head)
+        if head.reason not in _REASONS:  # free text of the upstream
+            start, out = proxy.redactor.text(start)[0], proxy.redactor.text(out)[0]
+        told = records.Told(seq, now, start, b"\r\n".join(kept), head.framing)
+        return told, records.Delivered(seq, now, out, edit.record(kept))
 
-    def _delivered_lines(self, head: http1.ResponseHead, told: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """The header lines for the client, with the framing that it understands; and the same for the record."""
-        has_body = head.framing in (http1.CHUNKED, http1.CLOSE)
-        self._chunked_out = has_body and self._head.minor == 1
-        drop = head.hop_by_hop()
-        for index, name in head.special:
-            if (name.flags & http1.OTHER and name.lower != b"content-encoding") or (
-                name.lower == b"transfer-encoding" and (has_body or self._head.minor == 0)
-            ):
-                drop.append(index)
-        raw, kept = head.raw.copy(), told.copy()
-        for index in sorted(set(drop), reverse=True):
-            del raw[index], kept[index]
-        own = self._own_lines(has_body)
-        return raw + own, kept + own
-
-    def _own_lines(self, has_body: bool) -> list[bytes]:
+    def _own_lines(self) -> list[bytes]:
         proxy = self._proxy
-        own = []
-        if self._chunked_out:
-            own.append(b"Transfer-Encoding: chunked\r\n")
-        elif has_body:
-            self._keep = False
-        own += [http1.raw_line(*line) for line in proxy.cors_lines(self._head)]
+        own = [http1.raw_line(*line) for line in proxy.cors_lines(self._head)]
         if proxy.id_header:
-            own.append(b"x-moonpalace-id: %b\r\n" % uid_text(self.uid).encode())
+            own.append(b"x-moonpalace-id: %b" % uid_text(self.uid).encode())
         if not self._keep:
-            own.append(b"Connection: close\r\n")
+            own.append(b"Connection: close")
         return own
 
     def told_body(self, data: bytes) -> None:
@@ -380,13 +354,24 @@ class Flow:
             self._told = self._capture(records.TOLD, self._told_head)
         self._told.feed(data, self._proxy.clock_ns())
 
-    def told_whole(self, data: bytes) -> None:
-        """The body came in one piece: the usual small answer."""
-        self._down.append(data)
-        self._delivered = len(data)
+    def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
+        """Head and body came in one piece: the usual small answer."""
+        proxy = self._proxy
+        edit = self._take_head(head)
+        self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
+        self._down.append(body)
         self.flush_told()
-        assert self._told_head is not None
-        self._record_whole(records.TOLD, self._told_head, data, self._proxy.clock_ns())
+        self._delivered = len(body)
+        now = proxy.clock_ns()
+        batch: tuple[records.Record, ...] = self._told_records(head, edit)
+        small = self._is_small(head, body)
+        if small:
+            batch += whole(proxy.redactor, self.seq, records.TOLD, body, now)
+        proxy.journal.add_all(batch, len(body))
+        if not small:
+            self._told = capture = self._capture(records.TOLD, head)
+            capture.feed(body, now)
+            capture.close(now)
         self._told_over(extra=False)
 
     def told_end(self, trailers: list[HeaderLine], extra: bool) -> None:
@@ -459,7 +444,7 @@ class Flow:
         if not self._asked_done:
             self._keep = False
             self._client.stopping = True
-        status = 504 if failure.kind in _TIMEOUTS else 502
+        status = 504 if failure.kind == "timeout" else 502
         self._answer(status, error_body(failure.message, failure.stage, "proxy_server_error"))
         self._end(State.UPSTREAM_ERROR, failure)
 
@@ -477,7 +462,7 @@ class Flow:
         raw = [http1.raw_line(*line) for line in lines]
         self._client.transport.write(http1.head_bytes(start, raw) + body)
         kept_body = proxy.redactor.text(body)[0]
-        proxy.journal.add(records.Delivered(self.seq, proxy.clock_ns(), start, b"".join(raw), kept_body))
+        proxy.journal.add(records.Delivered(self.seq, proxy.clock_ns(), start, b"\r\n".join(raw), kept_body))
         self._delivered = len(body)
         self._client.finish(keep_alive=keep)
 
@@ -549,11 +534,11 @@ class Flow:
     def client_full(self) -> None:
         """The client does not take more of the answer for now."""
         if self._upstream is not None:
-            self._upstream.transport.pause_reading()
+            self._upstream.pause()
 
     def client_ready(self) -> None:
         """It takes more again."""
         if self._full_end:
             self._complete()
         elif self._upstream is not None:
-            self._upstream.transport.resume_reading()
+            self._upstream.resume()

@@ -65,7 +65,7 @@ class Gate:
             )
         if head.target.startswith(b"/"):
             return None
-        authority, slash, rest = head.target.partition(b"://")[2].partition(b"/")
+        authority, _, rest = head.target.partition(b"://")[2].partition(b"/")
         if head.target[:7].lower() == b"http://" and self._is_ours(authority):
             head.target = b"/" + rest
             return None
@@ -76,7 +76,7 @@ class Gate:
         )
 
     def _check_page(self, head: RequestHead) -> Refusal | None:
-        told = [(name.lower, head.lines[index][1].lower()) for index, name in head.special if name.flags & GATE]
+        told = [(line.lower, line.value.lower()) for _, line in head.special if line.flags & GATE]
         if len(told) == 1:  # the Host line alone: not a browser
             return None
         from_page = [value for name, value in told if name == b"origin"]

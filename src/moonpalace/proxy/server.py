@@ -78,10 +78,10 @@ class Proxy:
 
     # --- what connections call
 
-    def begin(self, connection: ClientConnection, head: http1.RequestHead) -> Flow:
-        """A request's head came."""
+    def begin(self, connection: ClientConnection, head: http1.RequestHead, body: bytes | None) -> Flow:
+        """A request's head came, perhaps with its whole body."""
         flow = Flow(self, connection, head)
-        flow.begin()
+        flow.begin(body)
         return flow
 
     def malformed(self, connection: ClientConnection, raw: bytes, error: http1.Malformed) -> None:

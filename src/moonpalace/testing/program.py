@@ -38,7 +38,8 @@ _DROPPED = re.compile(r"(?i).*_proxy|MOONPALACE_.*|.*_API_KEY|.*_BASE_URL|NO_COL
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """The caller's environment with this HOME and without whatever could steer the program."""
     kept = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
-    return {**kept, "HOME": str(home), "PYTHONPATH": str(_SOURCE), "PYTHONUNBUFFERED": "1", **more}
+    paths = os.pathsep.join([str(_SOURCE), *filter(None, [kept.get("PYTHONPATH")])])
+    return {**kept, "HOME": str(home), "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **more}
 
 
 class Program:

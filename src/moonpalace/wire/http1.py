@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import httptools
 
-from ..core.headers import HeaderLine
+from ..core.headers import HeaderLine, unpack
 
 REQUEST_HEAD_LIMIT = 64 * 1024
 REQUEST_FIELD_LIMIT = 200
@@ -35,9 +35,10 @@ METHODS = frozenset(
 )
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: ([^\r\n\x00]*))?")
 _REQUEST_BEGINNING = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: (?:[\x21-\x7e\x80-\xff]+(?: [HTP/0-9.]{0,8}\r?)?)?)?")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
-_TRAILER_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?[ \t]*")
+_TRAILER_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*+([\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?[ \t]*")
 
 # What a header's name means to us. Names outside this table and without a secret suffix are only passed on.
 FRAMING, HOP, SECRET, GATE, OTHER = 1, 2, 4, 8, 16
@@ -56,39 +57,52 @@ _SECRET_SUFFIXES = (b"api-key", b"apikey", b"api_key", b"-token", b"-secret", b"
 # A `Connection` line cannot take these away, whatever it names (T19).
 _NOT_NOMINATED = frozenset(
     (b"authorization", b"host", b"content-length", b"content-type", b"content-encoding", b"transfer-encoding",
-     b"x-api-key", b"api-key", b"cookie", b"set-cookie", b"origin", b"x-moonpalace-id", b"trailer", b"expect",
+     b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie", b"set-cookie", b"origin", b"x-moonpalace-id", b"trailer", b"expect",
      b"cache-control", b"close", b"keep-alive", b"")
 )  # fmt: skip
 
 
-class Name:
-    """A header name that means something: in lower case, with its flags."""
+class Line:
+    """A header line that means something to us."""
 
-    __slots__ = ("lower", "flags")
+    __slots__ = ("lower", "name", "value", "flags")
 
-    def __init__(self, lower: bytes, flags: int) -> None:
+    def __init__(self, lower: bytes, name: bytes, value: bytes, flags: int) -> None:
         self.lower = lower
+        self.name = name
+        self.value = value
         self.flags = flags
 
 
-class _Names(dict[bytes, Name | None]):
-    """Names as they are written → what they mean; None: nothing. Bounded, for clients choose the names."""
+class _Lines(dict[bytes, Line | None]):
+    """Raw lines → what they mean; None: nothing.
 
-    def __missing__(self, name: bytes) -> Name | None:
-        if len(self) > 2048:
-            self.clear()
+    Why: clients and servers send the same lines again and again. Bounded in number and length.
+    """
+
+    def __missing__(self, raw: bytes) -> Line | None:
+        name, _, value = raw.partition(b":")
         lower = name.lower()
         flags = _FLAGS.get(lower, 0)
         if lower.endswith(_SECRET_SUFFIXES):
             flags |= SECRET
         if lower.startswith(b"access-control-"):
             flags |= OTHER
-        found = self[name] = Name(lower, flags) if flags else None
+        found = Line(lower, name, value.strip(b" \t"), flags) if flags else None
+        if len(raw) <= 512:
+            if len(self) >= 4096:
+                self.clear()
+            self[raw] = found
         return found
 
 
-NAMES = _Names()
-Special = list[tuple[int, Name]]  # index of the line, what its name means
+_LINES = _Lines()
+Special = list[tuple[int, Line]]  # index of the line, what it means
+
+
+def find_special(lines: list[bytes]) -> Special:
+    """Those of the raw lines that mean something to us."""
+    return [(index, line) for index, raw in enumerate(lines) if (line := _LINES[raw]) is not None]
 
 
 class Malformed(Exception):
@@ -101,37 +115,20 @@ class Malformed(Exception):
         self.partial = b""
 
 
-class _HeaderCollector:
-    """What httptools calls while it reads one head."""
-
-    __slots__ = ("lines", "reason")
-
-    def __init__(self) -> None:
-        self.lines: list[HeaderLine] = []
-        self.reason = b""
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.lines.append((name, value))
-
-    def on_status(self, reason: bytes) -> None:
-        self.reason += reason
-
-
 class Head:
-    """Header lines with what matters of them found once.
+    """Raw header lines with what matters of them found once.
 
-    `raw` holds the lines as they go on the wire; `special` the lines whose names mean something to us; `nominated` the
-    lower-case names that a `Connection` line takes away.
+    `lines` hold no CRLF; `special` are those that mean something to us; `nominated` are the lower-case names that a
+    `Connection` line takes away.
     """
 
-    __slots__ = ("minor", "lines", "raw", "special", "framing", "length", "keep_alive", "nominated")
+    __slots__ = ("minor", "lines", "special", "framing", "length", "keep_alive", "nominated")
 
-    def __init__(self, minor: int, lines: list[HeaderLine], status: int, framing: str) -> None:
+    def __init__(self, minor: int, lines: list[bytes], status: int, framing: str) -> None:
         self.minor = minor
         self.lines = lines
-        self.raw = [b"%b: %b\r\n" % line for line in lines]
-        self.special: Special = [(i, name) for i, line in enumerate(lines) if (name := NAMES[line[0]])]
-        self.nominated: frozenset[bytes] = frozenset()
+        self.special: Special = find_special(lines)
+        self.nominated: frozenset[bytes] = _NOBODY
         self.keep_alive = minor == 1
         self.framing = framing
         self.length = 0
@@ -141,20 +138,22 @@ class Head:
         """Set framing, length, keep_alive and nominated. Raises: Malformed."""
         length: bytes | None = None
         coding: bytes | None = None
-        for index, name in self.special:
-            if not name.flags & FRAMING:
+        closes = False
+        for _, line in self.special:
+            if not line.flags & FRAMING:
                 continue
-            lower, value = name.lower, self.lines[index][1]
-            if lower == b"content-length":
+            if line.lower == b"content-length":
                 if length is not None:
                     raise Malformed("the message has more than one Content-Length", status)
-                length = value
-            elif lower == b"transfer-encoding":
+                length = line.value
+            elif line.lower == b"transfer-encoding":
                 if coding is not None:
                     raise Malformed("the message has more than one Transfer-Encoding", status)
-                coding = value
-            elif name.flags & HOP:
-                self._read_connection(value)
+                coding = line.value
+            elif line.flags & HOP:
+                closes |= self._read_connection(line.value)
+        if closes:  # whatever another line says
+            self.keep_alive = False
         if coding is not None:
             if length is not None:
                 raise Malformed("the message has both Content-Length and Transfer-Encoding", status)
@@ -168,41 +167,41 @@ class Head:
                 raise Malformed("the message has a Content-Length that is no number", status)
             self.framing, self.length = LENGTH, int(length)
 
-    def _read_connection(self, value: bytes) -> None:
+    def _read_connection(self, value: bytes) -> bool:
+        """Take in one `Connection` line; True when it asks to close."""
         value = value.lower()
         if value == b"keep-alive":
             self.keep_alive = True
-        elif value == b"close":
-            self.keep_alive = False
-        else:
-            tokens = frozenset(token.strip() for token in value.split(b","))
-            if b"close" in tokens:
-                self.keep_alive = False
-            elif b"keep-alive" in tokens:
-                self.keep_alive = True
-            self.nominated |= tokens - _NOT_NOMINATED
+            return False
+        if value == b"close":
+            return True
+        tokens = frozenset(token.strip() for token in value.split(b","))
+        if b"keep-alive" in tokens:
+            self.keep_alive = True
+        self.nominated |= tokens - _NOT_NOMINATED
+        return b"close" in tokens
 
     def get(self, lower: bytes) -> bytes | None:
         """The first value of that (lower-case) name, one of those with a meaning."""
-        for index, name in self.special:
-            if name.lower == lower:
-                return self.lines[index][1]
+        for _, line in self.special:
+            if line.lower == lower:
+                return line.value
         return None
 
     def get_all(self, lower: bytes) -> list[bytes]:
         """All values of that name, as `get`."""
-        return [self.lines[index][1] for index, name in self.special if name.lower == lower]
+        return [line.value for _, line in self.special if line.lower == lower]
 
     def find(self, lower: bytes) -> bytes | None:
         """The first value of any name."""
-        return next((value for name, value in self.lines if name.lower() == lower), None)
+        return unpack(b"\r\n".join(self.lines)).get(lower)
 
     def hop_by_hop(self) -> list[int]:
-        """The indexes of the lines that are not passed on."""
-        drop = [index for index, name in self.special if name.flags & HOP]
+        """The indexes of the lines that are not passed on, rising."""
+        drop = [index for index, line in self.special if line.flags & HOP]
         if self.nominated:
-            drop += [i for i, line in enumerate(self.lines) if i not in drop and line[0].lower() in self.nominated]
-            drop.sort()
+            more = [i for i, raw in enumerate(self.lines) if raw.partition(b":")[0].lower() in self.nominated]
+            drop = sorted({*drop, *more})
         return drop
 
 
@@ -211,7 +210,7 @@ class RequestHead(Head):
 
     __slots__ = ("method", "target", "expect_continue")
 
-    def __init__(self, method: bytes, target: bytes, minor: int, lines: list[HeaderLine]) -> None:
+    def __init__(self, method: bytes, target: bytes, minor: int, lines: list[bytes]) -> None:
         super().__init__(minor, lines, 400, NONE)
         self.method = method
         self.target = target
@@ -221,21 +220,27 @@ class RequestHead(Head):
 
 
 class ResponseHead(Head):
-    """A status line and its header lines."""
+    """A status line and its header lines. `start` is the status line as it came."""
 
-    __slots__ = ("status", "reason")
+    __slots__ = ("status", "reason", "start")
 
-    def __init__(self, status: int, reason: bytes, minor: int, lines: list[HeaderLine], *, to_head: bool) -> None:
+    def __init__(
+        self, start: bytes, status: int, reason: bytes, minor: int, lines: list[bytes], *, to_head: bool
+    ) -> None:
         super().__init__(minor, lines, 502, CLOSE)
+        self.start = start
         self.status = status
         self.reason = reason
         if to_head or status < 200 or status in (204, 304):
             self.framing, self.length = NONE, 0
 
-    @property
-    def start(self) -> bytes:
-        """The status line, rebuilt."""
-        return b"HTTP/1.%d %d %b" % (self.minor, self.status, self.reason)
+
+class _Nobody:
+    """What llhttp calls: nothing. It only judges."""
+
+
+_NOBODY_TO_CALL = _Nobody()
+_NOBODY: frozenset[bytes] = frozenset()
 
 
 def parse_request_head(block: bytes) -> RequestHead:
@@ -252,16 +257,17 @@ def parse_request_head(block: bytes) -> RequestHead:
         raise Malformed("the request is not HTTP/1.1 or HTTP/1.0", 505)
     if method not in METHODS:
         raise Malformed(f"the method {method.decode()[:40]} is not known", 501, "method")
-    collector = _HeaderCollector()
     try:
-        httptools.HttpRequestParser(collector).feed_data(b"POST / HTTP/1.1\r\n" + fields + b"\r\n")
+        httptools.HttpRequestParser(_NOBODY_TO_CALL).feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % fields)
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError as error:
         raise Malformed(_reason(error)) from None
-    if len(collector.lines) > REQUEST_FIELD_LIMIT:
+    lines = fields.split(b"\r\n")
+    lines.pop()
+    if len(lines) > REQUEST_FIELD_LIMIT:
         raise Malformed(f"the request has more than {REQUEST_FIELD_LIMIT} header lines", 431, "limit")
-    return RequestHead(method, target, 1 if minor == b"1" else 0, collector.lines)
+    return RequestHead(method, target, 1 if minor == b"1" else 0, lines)
 
 
 def parse_response_head(block: bytes, *, to_head: bool = False) -> ResponseHead:
@@ -269,21 +275,22 @@ def parse_response_head(block: bytes, *, to_head: bool = False) -> ResponseHead:
 
     `to_head`: it answers a HEAD request. Raises: Malformed.
     """
-    collector = _HeaderCollector()
-    parser = httptools.HttpResponseParser(collector)
     try:
-        parser.feed_data(block + b"\r\n")
+        httptools.HttpResponseParser(_NOBODY_TO_CALL).feed_data(block + b"\r\n")
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError as error:
         raise Malformed(_reason(error), 502) from None
-    status = parser.get_status_code()
-    if not 100 <= status <= 999:
-        raise Malformed("the answer's status is not a number from 100 to 999", 502)
-    if len(collector.lines) > RESPONSE_FIELD_LIMIT:
+    lines = block.split(b"\r\n")
+    lines.pop()
+    start = lines.pop(0)
+    match = _STATUS_LINE.fullmatch(start)
+    if match is None or match[2] < b"100":
+        raise Malformed("the status line is not `HTTP/1.1 status reason`, the status a number from 100 to 999", 502)
+    if len(lines) > RESPONSE_FIELD_LIMIT:
         raise Malformed(f"the answer has more than {RESPONSE_FIELD_LIMIT} header lines", 502, "limit")
-    minor = 1 if parser.get_http_version() == "1.1" else 0
-    return ResponseHead(status, collector.reason, minor, collector.lines, to_head=to_head)
+    minor = 1 if match[1] == b"1" else 0
+    return ResponseHead(start, int(match[2]), match[3] or b"", minor, lines, to_head=to_head)
 
 
 def _reason(error: Exception) -> str:
@@ -436,15 +443,19 @@ def chunk(data: bytes) -> bytes:
 
 
 def last_chunk(trailers: Iterable[HeaderLine] = ()) -> bytes:
-    """The end of a chunked body."""
-    return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % line for line in trailers])
+    """The end of a chunked body. Trailers whose names only a head may have are left out (RFC 9110 section 6.5.1)."""
+    lines = [raw_line(*line) for line in trailers]
+    kept = [raw + b"\r\n" for raw in lines if not (known := _LINES[raw]) or not known.flags & (FRAMING | HOP | GATE)]
+    return b"0\r\n%b\r\n" % b"".join(kept)
 
 
 def raw_line(name: bytes, value: bytes) -> bytes:
-    """One header line as it goes on the wire."""
-    return b"%b: %b\r\n" % (name, value)
+    """One header line, without CRLF."""
+    return b"%b: %b" % (name, value)
 
 
-def head_bytes(start: bytes, raw: Iterable[bytes]) -> bytes:
+def head_bytes(start: bytes, lines: list[bytes]) -> bytes:
     """A head as it goes on the wire, from its raw lines."""
-    return b"%b\r\n%b\r\n" % (start, b"".join(raw))
+    if not lines:
+        return start + b"\r\n\r\n"
+    return b"%b\r\n%b\r\n\r\n" % (start, b"\r\n".join(lines))

@@ -22,18 +22,27 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ..core.headers import HeaderLine
 from .encoding import Decoder
-from .http1 import NAMES, SECRET, Special, raw_line
+from .http1 import SECRET, Line, Special, find_special, raw_line
 
 Mark = tuple[int, int, int]
+Span = tuple[int, int, bytes]  # begin, end, what to put there
 
 SECRET_PARAMETERS = frozenset(
     (b"key", b"api_key", b"api-key", b"apikey", b"access_token", b"token", b"auth", b"secret", b"client_secret",
      b"password", b"sig", b"signature", b"x-api-key")
 )  # fmt: skip
-_KEY_SHAPE = re.compile(rb"(?<![A-Za-z0-9_-])sk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,256}")
-_KEY_BEGINNING = re.compile(rb"(?<![A-Za-z0-9_-])s(?:k(?:-[A-Za-z0-9_-]{0,256})?)?\Z")
+# Not within a word (`disk-…`); but an escape may stand before it: `\nsk-…` in JSON, `%3Dsk-…` in a URL.
+_FREE = rb"(?:(?<![A-Za-z0-9_-]sk-)|(?<=\\[nrt]sk-)|(?<=%[0-9A-Fa-f]{2}sk-)|(?<=\\u[0-9A-Fa-f]{4}sk-))"
+_KEY_SHAPE = re.compile(rb"sk-" + _FREE + rb"(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{20,256}")
+_KEY_BEGINNING = re.compile(rb"s(?:k(?:-" + _FREE + rb"[A-Za-z0-9_-]{0,256})?)?\Z")
+_CONTEXT = 9  # how far `_FREE` looks back from the end of `sk-`
 _SHORTEST = 8  # a shorter value would turn up by accident everywhere
 _SHORTEST_WORD = 12  # without a digit it may be a plain word, such as a placeholder key
+_SHORTEST_SETTING = 24  # a cookie or a user name without a digit may be any word
+_LONGEST_SHAPE = 259
+_SHAPE_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_ESCAPE = re.compile(rb"%[0-9A-F]{2}")
+_HTML = re.compile(rb"[&<>]")
 _MOST_SECRETS = 64
 _DECODE_AT_ONCE = 1 << 20
 
@@ -46,94 +55,109 @@ class Redactor:
     def __init__(self, salt: bytes, keys: Iterable[bytes] = ()) -> None:
         self._salt = salt
         self._variants: dict[bytes, bytes] = {}  # what to look for → what to put there
-        self._order: list[bytes] = []
-        self._alphabet: frozenset[int] = frozenset(b"sk-")
-        self._lines: dict[HeaderLine, bytes] = {}
+        self._order: dict[bytes, None] = {}  # what may be forgotten, the longest unused first
+        self._alphabet: frozenset[int] = frozenset(_SHAPE_ALPHABET)
+        self._lines: dict[bytes, bytes] = {}
         self.version = 0
         for key in keys:
             self.learn(key)
+        self._order.clear()  # these are never forgotten
 
     def fingerprint(self, secret: bytes) -> bytes:
         """The stand-in for a secret."""
         return b"[key:%b]" % hmac.digest(self._salt, secret, "sha256").hex()[:8].encode()
 
-    def learn(self, secret: bytes) -> bytes:
+    def learn(self, secret: bytes, shortest_word: int = _SHORTEST_WORD) -> bytes:
         """From now on this value is secret wherever it appears. Gives its fingerprint."""
         stand_in = self.fingerprint(secret)
+        if secret in self._order:  # used again: the last to be forgotten
+            del self._order[secret]
+            self._order[secret] = None
         if secret in self._variants or len(secret) < _SHORTEST:
             return stand_in
-        if len(secret) < _SHORTEST_WORD and not any(0x30 <= octet <= 0x39 for octet in secret):
+        if len(secret) < shortest_word and not any(0x30 <= octet <= 0x39 for octet in secret):
             return stand_in
         if len(self._order) >= _MOST_SECRETS:
-            self._forget(self._order.pop(0))
-        self._order.append(secret)
-        for form in {secret, quote_from_bytes(secret, safe="").encode(), secret.replace(b"/", b"\\/")}:
-            self._variants[form] = stand_in
-        self._alphabet = frozenset(b"".join(self._variants)) | frozenset(b"sk-")
+            self._forget(next(iter(self._order)))
+        self._order[secret] = None
+        for form in _forms(secret):
+            self._variants.setdefault(form, stand_in)
+        self._alphabet = frozenset(b"".join(self._variants)) | frozenset(_SHAPE_ALPHABET)
         self.version += 1
         return stand_in
 
     def _forget(self, secret: bytes) -> None:
+        del self._order[secret]
         stand_in = self.fingerprint(secret)
         self._variants = {form: value for form, value in self._variants.items() if value != stand_in}
+        self._lines.clear()  # so that a line that comes again is learnt again
+        self._lines.clear()  # a line with it must be learnt from again
 
     # --- heads
 
-    def lines(self, raw: list[bytes], lines: list[HeaderLine], special: Special) -> list[bytes]:
+    def lines(self, lines: list[bytes], special: Special) -> list[bytes]:
         """Raw header lines without their secrets, one for one. The list given is never changed."""
-        kept = raw
-        for index, name in special:
-            if name.flags & SECRET:
-                if kept is raw:
-                    kept = raw.copy()
-                kept[index] = self._secret_line(name.lower, lines[index])
-        block = b"".join(kept)
-        if b"sk-" in block or any([form in block for form in self._variants]):
+        kept = lines
+        for index, line in special:
+            if line.flags & SECRET:
+                if kept is lines:
+                    kept = lines.copy()
+                kept[index] = self._secret_line(lines[index], line)
+        block = b"\r\n".join(kept)
+        if b"sk-" in block or self._is_in(block):
             kept = [self.text(line)[0] for line in kept]
         return kept
 
-    def block(self, lines: list[HeaderLine]) -> bytes:
-        """Packed header lines without their secrets."""
-        raw = [raw_line(*line) for line in lines]
-        special = [(i, name) for i, line in enumerate(lines) if (name := NAMES[line[0]])]
-        return b"".join(self.lines(raw, lines, special))
+    def _is_in(self, data: bytes) -> bool:
+        for form in self._variants:  # noqa: SIM110 - any() costs twice as much
+            if form in data:
+                return True
+        return False
 
-    def _secret_line(self, low: bytes, line: HeaderLine) -> bytes:
-        known = self._lines.get(line)
+    def block(self, pairs: list[HeaderLine]) -> bytes:
+        """Header lines in one block, without their secrets."""
+        lines = [raw_line(*pair) for pair in pairs]
+        return b"\r\n".join(self.lines(lines, find_special(lines)))
+
+    def _secret_line(self, raw: bytes, line: Line) -> bytes:
+        known = self._lines.get(raw)
         if known is None:
-            known = raw_line(line[0], self._secret_value(low, line[1]))
+            known = raw_line(line.name, self._secret_value(line.lower, line.value))
             if len(self._lines) > 256:
                 self._lines.clear()
-            self._lines[line] = known
+            self._lines[raw] = known
         return known
 
     def _secret_value(self, low: bytes, value: bytes) -> bytes:
         if low in (b"cookie", b"set-cookie"):
             return self._cookies(value, first_only=low == b"set-cookie")
-        scheme, blank, credentials = value.partition(b" ")
-        if not blank or b"authorization" not in low:
+        words = value.split(None, 1)
+        if len(words) < 2 or b"authorization" not in low:
+            if len(words) > 1:  # `x-api-key: Bearer …`
+                self.learn(words[1].strip())
             return self.learn(value.strip())
-        credentials = credentials.strip()
+        scheme, credentials = words[0], words[1].strip()
         if scheme.lower() == b"basic":
             self._learn_basic(credentials)
         return b"%b %b" % (scheme, self.learn(credentials))
 
     def _learn_basic(self, credentials: bytes) -> None:
         try:
-            user, _, password = base64.b64decode(credentials, validate=True).partition(b":")
+            padded = credentials + b"=" * (-len(credentials) % 4)
+            user, _, password = base64.b64decode(padded, validate=True).partition(b":")
         except (binascii.Error, ValueError):
             return
-        for part in (user, password):
-            self.learn(part)
+        self.learn(user, _SHORTEST_SETTING)
+        self.learn(password)
 
     def _cookies(self, value: bytes, *, first_only: bool) -> bytes:
         parts = value.split(b";")
         for index, part in enumerate(parts):
             name, equals, secret = part.partition(b"=")
             if equals and not (first_only and index):
-                parts[index] = b"%b=%b" % (name, self.learn(secret.strip().strip(b'"')))
+                parts[index] = b"%b=%b" % (name, self.learn(secret.strip().strip(b'"'), _SHORTEST_SETTING))
             elif not equals and not first_only and part.strip():
-                parts[index] = self.learn(part.strip())
+                parts[index] = self.learn(part.strip(), _SHORTEST_SETTING)
         return b";".join(parts)
 
     def target(self, target: bytes) -> bytes:
@@ -152,38 +176,42 @@ class Redactor:
 
     # --- texts
 
-    def text(self, data: bytes) -> tuple[bytes, tuple[Mark, ...]]:
-        """Data without the secrets in it, and where they stood."""
+    def text(self, data: bytes, before: bytes = b"") -> tuple[bytes, tuple[Mark, ...]]:
+        """Data without the secrets in it, and where they stood. `before`: the bytes that came before it."""
         found = [form for form in self._variants if form in data]
         if not (found or b"sk-" in data):
             return data, ()
-        spans = self._spans(data, found)
-        if not spans:
-            return data, ()
-        out, marks, at, size = [], [], 0, 0
-        for begin, end, stand_in in spans:
-            out += [data[at:begin], stand_in]
-            size += begin - at
-            marks.append((size, len(stand_in), end - begin))
-            size += len(stand_in)
-            at = end
-        out.append(data[at:])
-        return b"".join(out), tuple(marks)
+        return _without(data, self._spans(data, found, before))
 
-    def _spans(self, data: bytes, found: list[bytes]) -> list[tuple[int, int, bytes]]:
+    def settle(self, data: bytes, before: bytes) -> tuple[bytes, tuple[Mark, ...], int]:
+        """As `text`, but what might begin a secret at the end is left for later: its length is the third result."""
+        hold = self.held(data, before)
+        if not hold:
+            return (*self.text(data, before), 0)
+        spans = self._spans(data, [form for form in self._variants if form in data], before)
+        cut = len(data) - hold
+        for begin, end, _ in spans:
+            if begin < cut < end:  # never through a secret that is whole
+                # At the very end it may be a key that goes on; else what it covers needs no second look.
+                cut = begin if end == len(data) and end - begin <= _LONGEST_SHAPE else end
+                break
+        return (*_without(data[:cut], [span for span in spans if span[1] <= cut]), len(data) - cut)
+
+    def _spans(self, data: bytes, found: list[bytes], before: bytes = b"") -> list[Span]:
         """Where secrets stand, left to right, the longer first where they overlap."""
-        spans: list[tuple[int, int, bytes]] = []
+        spans: list[Span] = []
         for form in found:
             at = data.find(form)
             while at >= 0:
                 spans.append((at, at + len(form), self._variants[form]))
                 at = data.find(form, at + len(form))
-        for match in _KEY_SHAPE.finditer(data):
-            if match[0] not in self._variants:
-                self.learn(match[0])
-            spans.append((match.start(), match.end(), self.fingerprint(match[0])))
+        if b"sk-" in data:
+            shift = len(before)
+            for match in _KEY_SHAPE.finditer(before + data if before else data, shift):
+                # Not learnt: a page full of such words must not push the keys in use out of the memory.
+                spans.append((match.start() - shift, match.end() - shift, self.fingerprint(match[0])))
         spans.sort(key=lambda span: (span[0], -span[1]))
-        chosen: list[tuple[int, int, bytes]] = []
+        chosen: list[Span] = []
         for span in spans:
             if not chosen or span[0] >= chosen[-1][1]:
                 chosen.append(span)
@@ -191,7 +219,7 @@ class Redactor:
                 chosen[-1] = (chosen[-1][0], span[1], chosen[-1][2])
         return chosen
 
-    def held(self, data: bytes) -> int:
+    def held(self, data: bytes, before: bytes = b"") -> int:
         """How many bytes at the end of data might begin a secret."""
         if not data or data[-1] not in self._alphabet:
             return 0
@@ -205,8 +233,17 @@ class Redactor:
                     longest = len(data) - at
                     break
                 at = data.find(form[:1], at + 1)
-        match = _KEY_BEGINNING.search(data, max(0, len(data) - 260))
-        return max(longest, len(data) - match.start()) if match else longest
+        return max(longest, _beginning(data, before))
+
+    def cut_off(self, held: bytes, before: bytes) -> tuple[bytes, tuple[Mark, ...]]:
+        """What was held back, at an end that may have cut a secret through: the better half of one goes too."""
+        kept, marks = self.text(held, before)
+        for form, stand_in in self._variants.items():
+            least = max(_SHORTEST, len(form) // 2)
+            at = held.find(form[:least])
+            if not marks and at >= 0 and form.startswith(held[at:]):
+                return held[:at] + stand_in, ((at, len(stand_in), len(held) - at),)
+        return kept, marks
 
     def body(self, content_encoding: bytes | None) -> PlainBody | EncodedBody:
         """A reader of one body for the record."""
@@ -215,55 +252,90 @@ class Redactor:
         return EncodedBody(self, content_encoding.decode("latin-1"))
 
 
+def _forms(secret: bytes) -> set[bytes]:
+    """How a secret may be written: as it is, in a URL, in JSON (as PHP, Go and others escape it)."""
+    quoted, loose = (quote_from_bytes(secret, safe=safe).encode() for safe in ("", "/"))
+    forms = {secret, quoted, loose, secret.replace(b"/", b"\\/")}
+    if len(quoted) != len(secret):
+        forms.add(_ESCAPE.sub(lambda match: match[0].lower(), quoted))
+        escaped = secret.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        forms |= {escaped, _HTML.sub(lambda match: b"\\u%04x" % match[0][0], escaped)}
+    return forms
+
+
+def _beginning(data: bytes, before: bytes) -> int:
+    """How many bytes at the end of data might begin something in the shape of a key."""
+    end = data[-_LONGEST_SHAPE - _CONTEXT - 1 :]
+    if b"sk-" not in end and not end.endswith((b"s", b"sk")):
+        return 0
+    shift = 0
+    if len(end) == len(data):
+        end, shift = before + end, len(before)
+    match = _KEY_BEGINNING.search(end, shift)
+    return len(end) - match.start() if match else 0
+
+
+def _without(data: bytes, spans: list[Span]) -> tuple[bytes, tuple[Mark, ...]]:
+    """Data with the stand-ins in place of these spans, and the marks that say so."""
+    if not spans:
+        return data, ()
+    out, marks, at, size = [], [], 0, 0
+    for begin, end, stand_in in spans:
+        out += [data[at:begin], stand_in]
+        size += begin - at
+        marks.append((size, len(stand_in), end - begin))
+        size += len(stand_in)
+        at = end
+    out.append(data[at:])
+    return b"".join(out), tuple(marks)
+
+
 class PlainBody:
     """The record's copy of a body without Content-Encoding."""
 
-    __slots__ = ("_redactor", "_held")
+    __slots__ = ("_redactor", "_held", "_before")
     decoded = False
     blind = False
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._held = b""
+        self._before = b""
 
     def feed(self, data: bytes) -> tuple[bytes, tuple[Mark, ...]]:
         """What may be kept now, and the redacted spans in it."""
         if self._held:
             data = self._held + data
-        hold = self._redactor.held(data)
-        if hold:
-            # What is held must not be cut out of a secret that is already whole.
-            kept, marks = self._redactor.text(data)
-            if marks and marks[-1][0] + marks[-1][1] > len(kept) - hold:
-                if not _KEY_BEGINNING.search(data, max(0, len(data) - 260)):
-                    self._held = b""
-                    return kept, marks
-            self._held = data[-hold:]
-            return self._redactor.text(data[:-hold])
-        self._held = b""
-        return self._redactor.text(data)
+        kept, marks, hold = self._redactor.settle(data, self._before)
+        gone = len(data) - hold
+        self._held = data[gone:] if hold else b""
+        self._before = data[max(0, gone - _CONTEXT) : gone] if gone >= _CONTEXT else (self._before + data[:gone])[-_CONTEXT:]
+        return kept, marks
 
     def close(self) -> tuple[bytes, tuple[Mark, ...]]:
         """What was still held back."""
         held, self._held = self._held, b""
-        return self._redactor.text(held) if held else (b"", ())
+        return self._redactor.cut_off(held, self._before) if held else (b"", ())
 
 
 class EncodedBody:
     """The record's copy of a body with a Content-Encoding.
 
-    `decoded` is True from the call on that gives decoded text; `blind` once it cannot be looked into (a bomb): from then
-    on nothing is kept. Bytes that are not what their coding says, and unknown codings, are looked through as they are.
+    `decoded` is True from the call on that gives decoded text; `blind` once something could not be looked into, and so
+    was not kept: a bomb, or the rest of a broken coding that had brought a secret. Bytes that are not what their coding
+    says, and unknown codings, are looked through as they are.
     """
 
-    __slots__ = ("_redactor", "_decoder", "_plain", "_pending", "_as_is", "decoded", "blind")
+    __slots__ = ("_redactor", "_decoder", "_text", "_plain", "_pending", "_as_is", "decoded", "blind")
 
     def __init__(self, redactor: Redactor, content_encoding: str) -> None:
         self._redactor = redactor
         self._decoder = Decoder(content_encoding)
+        self._text = PlainBody(redactor)  # reads the decoded text, once it is what is kept
         self._plain = b""  # decoded text of the pending pieces
-        self._pending: list[bytes] = []
-        self._as_is: PlainBody | None = None
+        self._pending = b""
+        # A coding that is not known: there is nothing to decode.
+        self._as_is: PlainBody | None = None if self._decoder.problem is None else PlainBody(redactor)
         self.decoded = False
         self.blind = False
 
@@ -277,53 +349,48 @@ class EncodedBody:
         problem = self._decoder.problem
         if self._decoder.pending or problem == "bomb":
             self.blind = True
-            self._pending, self._plain = [], b""
-            return b"", ()
-        self._plain += text
-        if problem is not None:
-            return self._go_on_as_is(data)
-        return self._keep(data)
-
-    def _keep(self, data: bytes) -> tuple[bytes, tuple[Mark, ...]]:
-        redactor = self._redactor
-        hold = redactor.held(self._plain)
-        kept, marks = redactor.text(self._plain)
-        if marks or self.decoded:
-            self.decoded = True
-            self._pending = []
-            if hold and not (marks and marks[-1][0] + marks[-1][1] > len(kept) - hold):
-                kept, marks = redactor.text(self._plain[:-hold])
-                self._plain = self._plain[-hold:]
-            else:
-                self._plain = b""
-            return kept, marks
-        self._pending.append(data)
-        if hold:
-            return b"", ()
-        wire, self._pending, self._plain = b"".join(self._pending), [], b""
-        return wire, ()
-
-    def _go_on_as_is(self, data: bytes) -> tuple[bytes, tuple[Mark, ...]]:
-        """The coding is broken or unknown here: what waits is decided by its text, the rest is plain bytes."""
-        self._as_is = PlainBody(self._redactor)
-        text, marks = self._redactor.text(self._plain)
-        if marks and not self.decoded:
-            self.decoded = True
+            self._plain = self._pending = b""
+            return self._text.close()
         if self.decoded:
-            self._pending = []
-            rest, rest_marks = self._as_is.feed(data)
-            shift = len(text)
-            return text + rest, marks + tuple((at + shift, kept, was) for at, kept, was in rest_marks)
-        self._plain = b""
-        wire, self._pending = b"".join([*self._pending, data]), []
-        return self._as_is.feed(wire)
+            return self._go_on_decoded(text, broken=problem is not None)
+        self._plain += text
+        self._pending += data
+        kept = self._redactor.text(self._plain)
+        if kept[1]:
+            self.decoded = True
+            text, self._plain, self._pending = self._plain, b"", b""
+            return self._go_on_decoded(text, broken=problem is not None)
+        if problem is not None:
+            self._as_is = PlainBody(self._redactor)
+            wire, self._plain, self._pending = self._pending, b"", b""
+            return self._as_is.feed(wire)
+        return self._keep_wire()
+
+    def _keep_wire(self) -> tuple[bytes, tuple[Mark, ...]]:
+        """The wire's bytes, unless they or their text might begin a secret.
+
+        Why the bytes too: a coding may carry text as it is, in a block that cannot be decoded before its end has come.
+        """
+        redactor, wire = self._redactor, self._pending
+        if redactor.held(self._plain) or redactor.held(wire):
+            return b"", ()
+        self._plain = self._pending = b""
+        return redactor.text(wire)
+
+    def _go_on_decoded(self, text: bytes, *, broken: bool) -> tuple[bytes, tuple[Mark, ...]]:
+        """Keep text. Where the coding breaks, the bytes past that place cannot be told from coded text: none are kept."""
+        kept, marks = self._text.feed(text)
+        if not broken:
+            return kept, marks
+        self.blind = True
+        rest, more = self._text.close()
+        return kept + rest, marks + tuple((at + len(kept), size, was) for at, size, was in more)
 
     def close(self) -> tuple[bytes, tuple[Mark, ...]]:
         """As `PlainBody.close`."""
         if self._as_is is not None:
             return self._as_is.close()
         if self.decoded:
-            held, self._plain = self._plain, b""
-            return self._redactor.text(held) if held else (b"", ())
-        wire, self._pending, self._plain = b"".join(self._pending), [], b""
-        return wire, ()
+            return self._text.close()
+        wire, self._pending, self._plain = self._pending, b"", b""
+        return self._redactor.text(wire)

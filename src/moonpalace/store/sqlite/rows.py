@@ -139,5 +139,3 @@ def _interim(start: str, headers: str) -> Message:
 
 def _text(start: bytes | None) -> str:
     return "" if start is None else start.decode("utf-8", "backslashreplace")
-
-
