@@ -16,6 +16,8 @@ from .records import BodyEnd, Chunk
 from .writer import Journal
 
 TAIL = 64 * 1024
+_MARGIN = 4096  # as long as a secret that is looked for can be
+_TAIL_READ = TAIL + _MARGIN
 
 
 def whole(redactor: Redactor, seq: int, side: int, data: bytes, at_ns: int) -> tuple[Chunk] | tuple[Chunk, BodyEnd]:
@@ -70,8 +72,10 @@ class Capture:
         if room >= size:
             kept, marks = reader.feed(data)
         else:
+            if not self._tail:  # what may be the beginning of a secret belongs to the tail too
+                self._tail = reader.held
             kept, marks = reader.feed(data[:room]) if room > 0 else (b"", ())
-            self._tail = data[-TAIL:] if size >= TAIL else (self._tail + data)[-TAIL:]
+            self._tail = data[-_TAIL_READ:] if size >= _TAIL_READ else (self._tail + data)[-_TAIL_READ:]
         self._journal.add(Chunk(self._seq, self._side, at_ns, size, kept, marks, reader.decoded), size=len(kept))
 
     def close(self, at_ns: int, trailers: Iterable[HeaderLine] = ()) -> None:
@@ -79,8 +83,11 @@ class Capture:
         self.release(at_ns)
         digest = self._hash.digest() if self._hash else b""
         tail, trailer_block = b"", b""
-        if self._tail and self._encoding is None:
+        if self._tail and isinstance(self._reader, PlainBody):
             tail = self._redactor.text(self._tail)[0]
+            if len(self._tail) == _TAIL_READ:  # it may begin within a secret
+                tail = tail[_MARGIN:]
+            tail = tail[-TAIL:]
         if trailers:
             trailer_block = self._redactor.block(list(trailers))
         self._journal.add(BodyEnd(self._seq, self._side, at_ns, self.length, digest, tail, trailer_block))

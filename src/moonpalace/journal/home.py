@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -18,7 +20,7 @@ from ..core.errors import UsageError
 def prepare_home(home: Path) -> list[str]:
     """Make or check the directory. Gives sentences worth saying. Raises: UsageError."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(home)
         found = os.lstat(home)
     except OSError as error:
         raise UsageError(f"{home} cannot be used for the record ({error.strerror}): set MOONPALACE_HOME to another directory") from None
@@ -36,26 +38,62 @@ def prepare_home(home: Path) -> list[str]:
     return []
 
 
+def _make(home: Path) -> None:
+    if os.path.lexists(home):
+        if not home.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chmod(home, 0o700)  # a umask may have taken even that away
+
+
 def salt(home: Path) -> bytes:
     """The salt of this installation, 32 bytes. Raises: UsageError."""
     path = home / "salt"
-    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600)
+        found = _read(path)
+        if len(found) != 32:  # none yet, or what a full disk left of one
+            fresh = secrets.token_bytes(32)
             try:
-                os.write(fd, secrets.token_bytes(32))
-            finally:
-                os.close(fd)
-        except FileExistsError:
-            pass
-        fd = os.open(path, os.O_RDONLY | flags)
-        try:
-            found = os.read(fd, 64)
-        finally:
-            os.close(fd)
+                _write(path, fresh, over=bool(found) or path.exists())
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                return fresh  # good for this run; it cannot be compared with others
+            found = _read(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be used ({error.strerror}): mend its permissions") from None
-    # An empty file: a process was killed between making and filling it, or the disk is full. Without salt a
-    # fingerprint of this run only cannot be compared with others.
     return found if len(found) == 32 else secrets.token_bytes(32)
+
+
+def _read(path: Path) -> bytes:
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        fd = os.open(path, os.O_RDONLY | flags)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.read(fd, 64)
+    finally:
+        os.close(fd)
+
+
+def _write(path: Path, data: bytes, *, over: bool) -> None:
+    """Put a whole file there at once; of several processes that do, the first wins unless `over`."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        try:
+            os.write(fd, data)
+            if hasattr(os, "fchmod"):
+                os.fchmod(fd, 0o600)  # a umask may have taken even that away
+        finally:
+            os.close(fd)
+        if over:
+            os.replace(beside, path)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(beside, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)

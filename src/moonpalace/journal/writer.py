@@ -12,6 +12,8 @@ Shape: see `journal.records`.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import struct
 import threading
@@ -31,6 +33,7 @@ SEGMENT = 64 * 1024 * 1024
 RING = 64 * 1024 * 1024
 PENDING = 512 * 1024
 RETRY = 0.25
+AT_A_TIME = 4 * 1024 * 1024  # what is taken out of the ring to be written; it cannot be dropped any more
 
 _HEADER = struct.Struct("<4sII")
 MAGIC = b"MPJ1"
@@ -143,16 +146,19 @@ class _Appender:
         with self._lock:
             self._queue.append(payload)
             self._waiting += len(payload)
-            while self._waiting > self._ring and len(self._queue) > 1:
-                oldest = self._queue.popleft()
-                self._waiting -= len(oldest)
-                self._count_lost(oldest)
+            self._drop_oldest()
         self._ready.release()
+
+    def _drop_oldest(self) -> None:
+        while self._waiting > self._ring and len(self._queue) > 1:
+            oldest = self._queue.popleft()
+            self._waiting -= len(oldest)
+            self._count_lost(oldest)
 
     def _count_lost(self, payload: bytes) -> None:
         self.dropped += 1
         self._lost_size += len(payload)
-        for record in records.decode(payload):
+        for record in records.decode(payload) if payload else ():
             self._lost_records += 1
             seq = getattr(record, "seq", None)
             if seq is not None and len(self._lost_seqs) < 100_000:
@@ -173,24 +179,47 @@ class _Appender:
                     self._write(payloads)
                 if ended:
                     break
-            except OSError as error:
+            except Exception as error:  # whatever it is, this thread must live: nobody else writes
                 self._give_back(payloads, ended)
                 self._fail(error)
                 if ended:
                     patience -= 1
                     if not patience:
+                        self._give_up()
                         break
                 time.sleep(RETRY)
-        if self._fd >= 0:
-            os.close(self._fd)
+        self._close()
+
+    def _give_up(self) -> None:
+        """The disk did not come back in time: what still waits is lost."""
+        with self._lock:
+            while self._queue:
+                payload = self._queue.popleft()
+                if payload:
+                    self._count_lost(payload)
+            self._waiting = 0
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
     def _take(self) -> tuple[list[bytes], bool]:
+        payloads: list[bytes] = []
+        ended, size = False, 0
         with self._lock:
-            payloads = list(self._queue)
-            self._queue.clear()
-            self._waiting = 0
-        ended = b"" in payloads
-        return [payload for payload in payloads if payload], ended
+            while self._queue and size < AT_A_TIME:
+                payload = self._queue.popleft()
+                if payload:
+                    payloads.append(payload)
+                    size += len(payload)
+                else:
+                    ended = True
+            self._waiting -= size
+            if self._queue:
+                self._ready.release()
+        return payloads, ended
 
     def _give_back(self, payloads: list[bytes], ended: bool) -> None:
         with self._lock:
@@ -198,17 +227,15 @@ class _Appender:
             self._waiting += sum(map(len, payloads))
             if ended:
                 self._queue.append(b"")
-            while self._waiting > self._ring and len(self._queue) > 1:
-                oldest = self._queue.popleft()
-                self._waiting -= len(oldest)
-                self._count_lost(oldest)
+            self._drop_oldest()
         self._ready.release()
 
     def _write(self, payloads: list[bytes]) -> None:
         """Append frames; `payloads` is emptied as they reach the file. Raises: OSError."""
         if self._lost_records:
             with self._lock:
-                lost = Lost(time.time_ns(), self._lost_records, self._lost_size, tuple(self._lost_seqs), self._failing)
+                reason = self._failing or "the disk was too slow"
+                lost = Lost(time.time_ns(), self._lost_records, self._lost_size, tuple(self._lost_seqs), reason)
             self._append(frame(records.encode([lost])))
             with self._lock:
                 self._lost_records -= lost.records
@@ -222,21 +249,25 @@ class _Appender:
             self._append(b"".join(map(frame, payloads[:count])))
             del payloads[:count]
         if self._failing:
-            self._trouble(f"the journal can be written again; dropped so far: {self.dropped} groups of records")
             self._failing = ""
+            self._tell(f"the journal can be written again; dropped so far: {self.dropped} groups of records")
 
     def _append(self, data: bytes) -> None:
         if self._fd >= 0 and (self._written > SEGMENT or self._is_gone()):
-            os.close(self._fd)
-            self._fd = -1
+            self._close()
         if self._fd < 0:
             self._open()
+        if not self._written:
+            data = frame(records.encode([self._started()])) + data
         view = memoryview(data)
         done = 0
         try:
             while done < len(data):
-                done += os.write(self._fd, view[done:])
-        except OSError:
+                count = os.write(self._fd, view[done:])
+                if not count:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                done += count
+        except BaseException:
             if done:
                 self._cut()
             raise
@@ -254,23 +285,38 @@ class _Appender:
         try:
             os.ftruncate(self._fd, self._written)
         except OSError:
-            os.close(self._fd)
-            self._fd = -1
+            self._close()
 
     def _open(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(self._folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._segment += 1
-        self._fd = os.open(self._folder / f"{self._segment:08d}.seg", flags, 0o600)
         self._written = 0
-        self._append(frame(records.encode([self._started()])))
+        self._fd = os.open(self._folder / f"{self._segment:08d}.seg", flags, 0o600)
+        if hasattr(os, "fchmod"):
+            os.fchmod(self._fd, 0o600)  # a umask may have taken even that away
 
-    def _fail(self, error: OSError) -> None:
-        text = error.strerror or type(error).__name__
+    def _tell(self, text: str) -> None:
+        try:
+            self._trouble(text)
+        except Exception:  # where it is told may be broken too
+            pass
+
+    def _fail(self, error: Exception) -> None:
+        text = getattr(error, "strerror", None) or type(error).__name__
         if text != self._failing:
             self._failing = text
-            self._trouble(
+            self._tell(
                 f"the journal cannot be written ({text}); traffic goes on, the newest {self._ring >> 20} MiB of the "
                 "record wait in memory: free space or mend the folder"
             )
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and its missing parents, each private. Raises: OSError."""
+    if not folder.is_dir():
+        if folder.parent != folder:
+            _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chmod(folder, 0o700)

@@ -57,8 +57,8 @@ _SECRET_SUFFIXES = (b"api-key", b"apikey", b"api_key", b"-token", b"-secret", b"
 # A `Connection` line cannot take these away, whatever it names (T19).
 _NOT_NOMINATED = frozenset(
     (b"authorization", b"host", b"content-length", b"content-type", b"content-encoding", b"transfer-encoding",
-     b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie", b"set-cookie", b"origin", b"x-moonpalace-id", b"trailer", b"expect",
-     b"cache-control", b"close", b"keep-alive", b"")
+     b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie", b"set-cookie", b"origin", b"x-moonpalace-id",
+     b"trailer", b"expect", b"cache-control", b"close", b"keep-alive", b"")
 )  # fmt: skip
 
 

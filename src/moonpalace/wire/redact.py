@@ -4,8 +4,8 @@
    API key (`sk-…`); so does every value learnt from those places, wherever it turns up again in the run.
 2. A secret becomes `[key:xxxxxxxx]`: an HMAC under a salt of this installation, so equal keys can be told to be equal.
 3. A secret split over pieces is found: the end of a piece that might begin one is held back until the next piece.
-4. A secret inside a Content-Encoding is found: pieces are decoded beside the traffic, within bounds. From the piece that
-   brings it, the decoded text is kept instead of the wire's bytes. What blows up when decoded is not kept.
+4. A secret inside a Content-Encoding is found: pieces are decoded beside the traffic, within bounds. From the piece
+   that brings it, the decoded text is kept instead of the wire's bytes. What blows up when decoded is not kept.
 5. The traffic itself is never touched: all of this works on the record's copy.
 
 Source: OWASP ASVS 5.0, 16.2.5 (sensitive data in logs).
@@ -37,6 +37,7 @@ _KEY_SHAPE = re.compile(rb"sk-" + _FREE + rb"(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{
 _KEY_BEGINNING = re.compile(rb"s(?:k(?:-" + _FREE + rb"[A-Za-z0-9_-]{0,256})?)?\Z")
 _CONTEXT = 9  # how far `_FREE` looks back from the end of `sk-`
 _SHORTEST = 8  # a shorter value would turn up by accident everywhere
+_LONGEST = 4096  # what is longer loses its header line only
 _SHORTEST_WORD = 12  # without a digit it may be a plain word, such as a placeholder key
 _SHORTEST_SETTING = 24  # a cookie or a user name without a digit may be any word
 _LONGEST_SHAPE = 259
@@ -45,6 +46,8 @@ _ESCAPE = re.compile(rb"%[0-9A-F]{2}")
 _HTML = re.compile(rb"[&<>]")
 _MOST_SECRETS = 64
 _DECODE_AT_ONCE = 1 << 20
+_PENDING_AT_MOST = 1 << 18
+_WAITS = 8  # pieces in a row
 
 
 class Redactor:
@@ -61,7 +64,7 @@ class Redactor:
         self.version = 0
         for key in keys:
             self.learn(key)
-        self._order.clear()  # these are never forgotten
+            self._order.clear()  # these are never forgotten
 
     def fingerprint(self, secret: bytes) -> bytes:
         """The stand-in for a secret."""
@@ -73,7 +76,7 @@ class Redactor:
         if secret in self._order:  # used again: the last to be forgotten
             del self._order[secret]
             self._order[secret] = None
-        if secret in self._variants or len(secret) < _SHORTEST:
+        if secret in self._variants or not _SHORTEST <= len(secret) <= _LONGEST:
             return stand_in
         if len(secret) < shortest_word and not any(0x30 <= octet <= 0x39 for octet in secret):
             return stand_in
@@ -84,6 +87,8 @@ class Redactor:
             self._variants.setdefault(form, stand_in)
         self._alphabet = frozenset(b"".join(self._variants)) | frozenset(_SHAPE_ALPHABET)
         self.version += 1
+        if not self.version % 16:
+            self._lines.clear()  # lines in use then come by here again, and their secrets count as used
         return stand_in
 
     def _forget(self, secret: bytes) -> None:
@@ -225,14 +230,7 @@ class Redactor:
             return 0
         longest = 0
         for form in self._variants:
-            at = data.find(form[:1], max(0, len(data) - len(form) + 1))
-            while at >= 0:
-                if len(data) - at <= longest:
-                    break
-                if form.startswith(data[at:]):
-                    longest = len(data) - at
-                    break
-                at = data.find(form[:1], at + 1)
+            longest = max(longest, _end_that_begins(data, form))
         return max(longest, _beginning(data, before))
 
     def cut_off(self, held: bytes, before: bytes) -> tuple[bytes, tuple[Mark, ...]]:
@@ -261,6 +259,18 @@ def _forms(secret: bytes) -> set[bytes]:
         escaped = secret.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         forms |= {escaped, _HTML.sub(lambda match: b"\\u%04x" % match[0][0], escaped)}
     return forms
+
+
+def _end_that_begins(data: bytes, form: bytes) -> int:
+    """How many bytes at the end of data are the beginning of that form, but not all of it."""
+    first = max(0, len(data) - len(form) + 1)
+    for beginning, at in ((form[:16], first), (form[:1], max(first, len(data) - 15))):
+        at = data.find(beginning, at)
+        while at >= 0:
+            if form.startswith(data[at:]):
+                return len(data) - at
+            at = data.find(beginning, at + 1)
+    return 0
 
 
 def _beginning(data: bytes, before: bytes) -> int:
@@ -307,10 +317,17 @@ class PlainBody:
         if self._held:
             data = self._held + data
         kept, marks, hold = self._redactor.settle(data, self._before)
-        gone = len(data) - hold
-        self._held = data[gone:] if hold else b""
-        self._before = data[max(0, gone - _CONTEXT) : gone] if gone >= _CONTEXT else (self._before + data[:gone])[-_CONTEXT:]
+        if hold:
+            self._held, data = data[-hold:], data[:-hold]
+        else:
+            self._held = b""
+        self._before = data[-_CONTEXT:] if len(data) >= _CONTEXT else (self._before + data)[-_CONTEXT:]
         return kept, marks
+
+    @property
+    def held(self) -> bytes:
+        """What waits, because it might begin a secret."""
+        return self._held
 
     def close(self) -> tuple[bytes, tuple[Mark, ...]]:
         """What was still held back."""
@@ -326,7 +343,8 @@ class EncodedBody:
     says, and unknown codings, are looked through as they are.
     """
 
-    __slots__ = ("_redactor", "_decoder", "_text", "_plain", "_pending", "_as_is", "decoded", "blind")
+    __slots__ = ("_redactor", "_decoder", "_text", "_plain", "_pending", "_waits", "_as_is", "decoded", "blind")
+    held = b""
 
     def __init__(self, redactor: Redactor, content_encoding: str) -> None:
         self._redactor = redactor
@@ -334,6 +352,7 @@ class EncodedBody:
         self._text = PlainBody(redactor)  # reads the decoded text, once it is what is kept
         self._plain = b""  # decoded text of the pending pieces
         self._pending = b""
+        self._waits = 0
         # A coding that is not known: there is nothing to decode.
         self._as_is: PlainBody | None = None if self._decoder.problem is None else PlainBody(redactor)
         self.decoded = False
@@ -373,12 +392,18 @@ class EncodedBody:
         """
         redactor, wire = self._redactor, self._pending
         if redactor.held(self._plain) or redactor.held(wire):
-            return b"", ()
+            self._waits += 1
+            if self._waits < _WAITS or len(wire) + len(self._plain) <= _PENDING_AT_MOST:
+                return b"", ()
+            self.decoded = True  # whoever makes us wait for ever gets the text kept instead
+            text, self._plain, self._pending = self._plain, b"", b""
+            return self._go_on_decoded(text, broken=False)
         self._plain = self._pending = b""
+        self._waits = 0
         return redactor.text(wire)
 
     def _go_on_decoded(self, text: bytes, *, broken: bool) -> tuple[bytes, tuple[Mark, ...]]:
-        """Keep text. Where the coding breaks, the bytes past that place cannot be told from coded text: none are kept."""
+        """Keep text. Where the coding breaks, what follows may still be coded text: nothing of it is kept."""
         kept, marks = self._text.feed(text)
         if not broken:
             return kept, marks
