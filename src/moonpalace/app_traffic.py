@@ -153,7 +153,7 @@ def start(config: Config) -> int:
 
         events = asyncio.get_running_loop()
         journal = Journal(run.path, opened, events, trouble=notices.say)
-        proxy = Proxy(routes, gate, redactor, journal, served)
+        proxy = Proxy(routes, gate, redactor, journal, served, say=notices.say)
         await proxy.serve(sockets)
         notices.say(f'MoonPalace Starts => change base_url to "{base_url}"')
         _say_ways(routes, notices.say)

@@ -83,7 +83,7 @@ SECRET = st.lists(ALPHABET, min_size=8, max_size=14).map(bytes).filter(lambda s:
 
 @given(
     secrets=st.lists(SECRET, min_size=1, max_size=4),
-    order=st.lists(st.one_of(st.integers(0, 7), st.binary(max_size=6), ALPHABET.map(lambda c: bytes([c]))), max_size=10),
+    order=st.lists(st.integers(0, 7) | st.binary(max_size=6) | ALPHABET.map(lambda c: bytes([c])), max_size=10),
     cuts=st.lists(st.integers(1, 9), max_size=30),
 )
 @settings(max_examples=300, deadline=None)
@@ -496,7 +496,7 @@ def test_a_truncated_coding_gives_nothing_away(coding: str) -> None:
 def test_a_corrupted_coding_gives_nothing_away(coding: str) -> None:
     """One wrong byte anywhere."""
     data = b"".join(CODINGS[coding]([TEXT % KEY, b" and then " * 3]))
-    for at in range(0, len(data)):
+    for at in range(len(data)):
         broken = data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]
         for pieces in ([broken], [broken[: at + 1], broken[at + 1 :]]):
             kept = read(redactor(KEY).body(coding.encode()), pieces)

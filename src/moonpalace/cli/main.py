@@ -26,11 +26,15 @@ INTERRUPTED = 130
 
 def main() -> None:
     """The entry point of the installed command."""
+    import os
+
+    os.umask(0o077)  # what we make is the user's own, and not less than that
     sys.exit(run(sys.argv[1:]))
 
 
 def run(args: Sequence[str]) -> int:
     """Runs the command line and returns its exit code."""
+    _fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets an escape, not an error
             stream.reconfigure(errors="backslashreplace")
@@ -51,6 +55,20 @@ def run(args: Sequence[str]) -> int:
         return 0  # the reader has seen enough: `moonpalace list | head -1` is no failure
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _fill_standard_streams() -> None:
+    """Where we were started with standard streams closed, nothing else may get their descriptors: point them at nothing."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    import os
+
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free descriptor is taken, so in this order each stream gets its own number.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open for good
+            if getattr(sys, name).fileno() == number:
+                os.set_inheritable(number, True)
 
 
 def _abandon_stdout() -> None:

@@ -23,7 +23,9 @@ def prepare_home(home: Path) -> list[str]:
         _make(home)
         found = os.lstat(home)
     except OSError as error:
-        raise UsageError(f"{home} cannot be used for the record ({error.strerror}): set MOONPALACE_HOME to another directory") from None
+        raise UsageError(
+            f"{home} cannot be used for the record ({error.strerror}): set MOONPALACE_HOME to another directory"
+        ) from None
     if stat.S_ISLNK(found.st_mode):
         raise UsageError(f"{home} is a symbolic link: set MOONPALACE_HOME to the directory itself")
     if os.name != "posix":
@@ -32,10 +34,13 @@ def prepare_home(home: Path) -> list[str]:
         raise UsageError(f"{home} belongs to another user: set MOONPALACE_HOME to a directory of your own")
     if not os.access(home, os.W_OK | os.X_OK):
         raise UsageError(f"{home} cannot be written: give yourself the permission, or set MOONPALACE_HOME")
-    if found.st_mode & 0o077:
-        os.chmod(home, 0o700)
-        return [f"{home} was open to other users; it is private to you now (0700)"] if any(home.iterdir()) else []
-    return []
+    if not found.st_mode & 0o077:
+        return []
+    used = any(home.iterdir())
+    if used and found.st_mode & 0o022:
+        raise UsageError(f"other users may write into {home}: look through what is in it, then run: chmod 700 {home}")
+    os.chmod(home, 0o700)
+    return [f"{home} was open to other users; it is private to you now (0700)"] if used else []
 
 
 def _make(home: Path) -> None:

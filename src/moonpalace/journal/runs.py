@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..core.errors import UsageError
 from .locks import FileLock, is_held
 
 
@@ -51,15 +53,21 @@ def folder(home: Path) -> Path:
 
 
 def create_run(home: Path, info: RunInfo) -> Run:
-    """Make the folder, with its lock held by this process. Raises: OSError."""
+    """Make the folder, with its lock held by this process. Raises: UsageError."""
     path = folder(home) / info.run
-    private_folder(folder(home))
-    path.mkdir(mode=0o700)
-    os.chmod(path, 0o700)
     lock = FileLock(path / "run.lock")
-    if not lock.try_acquire():
-        raise OSError(f"{path / 'run.lock'} cannot be locked")
-    write_private(path / "run.json", msgspec.json.encode(info))
+    try:
+        private_folder(folder(home))
+        path.mkdir(mode=0o700)
+        os.chmod(path, 0o700)
+        if not lock.try_acquire():
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        write_private(path / "run.json", msgspec.json.encode(info))
+    except OSError as error:
+        lock.release()
+        raise UsageError(
+            f"the journal cannot be begun in {folder(home)} ({error.strerror}): free space, or mend that folder"
+        ) from None
     return Run(path, info, lock)
 
 

@@ -76,10 +76,18 @@ def discard(run: Run, lock: FileLock) -> None:
 
 
 def wait_until_current(home: Path, timeout: float = 2.0) -> bool:
-    """Wait until the store has what the journals of the living runs hold now. False when that takes too long."""
+    """Wait until the store has what the journals hold now. False when that takes too long.
+
+    Dead runs are waited for, too: their own librarian may be at it, and if it dies on the way, it is our turn.
+    """
+    deadline = time.monotonic() + timeout
+    while any(not runs.is_alive(run) for run in runs.list_runs(home)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+        take_in_dead_runs(home)
     wanted = {run.path.name: runs.end(run.path) for run in runs.list_runs(home) if runs.is_alive(run)}
     wanted = {name: position for name, position in wanted.items() if position != (0, 0)}
-    deadline = time.monotonic() + timeout
     while not _reached(home, wanted):
         if time.monotonic() > deadline:
             return False

@@ -31,7 +31,7 @@ from .catchup import discard, take_in_dead_runs
 from .sink import Sink
 from .taker import Taker
 
-POLL = 0.015  # seconds between looks at a journal that has nothing new
+POLL = 0.03  # seconds between looks at a journal that has nothing new
 _BUSY = 0.05
 _RETRY = (0.1, 0.5, 3.0)
 _LOOK_FOR_DEAD = 10.0
@@ -233,6 +233,10 @@ def _settle() -> None:
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
             os.nice(10)
+    if hasattr(os, "SCHED_BATCH"):
+        # A batch process does not push another one off its processor when it wakes up.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

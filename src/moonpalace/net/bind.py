@@ -48,10 +48,9 @@ def _bind_one(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         sock = socket.socket(family, kind, proto)
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host} ({error.strerror}): name an address of this machine with --host"
-        ) from None
+    except (OSError, ValueError, OverflowError) as error:  # a name that is none may end in any of them
+        why = getattr(error, "strerror", None) or "it is no host name"
+        raise UsageError(f"cannot listen on {host} ({why}): name an address of this machine with --host") from None
     try:
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

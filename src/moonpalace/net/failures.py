@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 
+_SOURCE = re.compile(r" ?\(_ssl\.c:\d+\)")
 _KINDS = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
@@ -30,9 +32,12 @@ _NO_SUCH_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", 
 def describe(error: BaseException) -> tuple[str, str]:
     """(kind, text) of an error met on a socket."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "certificate", f"the certificate was not accepted: {error.verify_message or error.reason}"
+        why = getattr(error, "verify_message", None) or "verification failed"
+        return "certificate", f"the certificate was not accepted: {why}"
     if isinstance(error, ssl.SSLError):
-        return "handshake", f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        # Only OpenSSL's own have a reason; event loops make some without.
+        reason = getattr(error, "reason", None) or _SOURCE.sub("", error.strerror or str(error)) or "error"
+        return "handshake", f"TLS failed: {reason.replace('_', ' ').lower()}"
     if isinstance(error, socket.gaierror):
         kind = "not_found" if error.errno in _NO_SUCH_NAME else "resolver"
         return kind, error.strerror or "the name could not be resolved"

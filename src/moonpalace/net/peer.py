@@ -93,10 +93,14 @@ def listener_of(port: int) -> str | None:
         return None
     for pid in pids:
         try:
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            descriptors = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for descriptor in descriptors:
+            try:
                 if os.readlink(f"/proc/{pid}/fd/{descriptor}") in inodes:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
                         return f"{name.read().strip()} (pid {pid})"
-        except OSError:
-            continue
+            except OSError:  # closed meanwhile
+                continue
     return None

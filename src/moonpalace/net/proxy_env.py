@@ -27,24 +27,30 @@ def proxy_for(scheme: str, host: str, port: int, variables: Mapping[str, str]) -
         return None
     if variables:
         proxies = {name.removesuffix("_proxy"): value for name, value in variables.items()}
-        bypassed = any(proxy_bypass_environment(name, proxies) for name in (host, f"{host}:{port}"))
+        names = (f"[{host}]", f"[{host}]:{port}", host) if ":" in host else (host, f"{host}:{port}")
+        bypassed = any(proxy_bypass_environment(name, proxies) for name in names)
     else:  # on Windows and macOS the system's settings
         proxies, bypassed = getproxies(), proxy_bypass(host)
     url = proxies.get(scheme) or proxies.get("all")
     if not url or bypassed:
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        own_port = parts.port
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and own_port != 0
+    except ValueError:  # of a port or an address; its text would show the URL, and a password in it
+        usable = False
+    if not usable:
         raise UsageError(
-            f"the proxy in {scheme.upper()}_PROXY is not an http:// or https:// URL: use such a proxy, or name the "
-            "upstream in NO_PROXY"
+            f"the proxy in {scheme.upper() if proxies.get(scheme) else 'ALL'}_PROXY is not an http:// or https:// URL: "
+            "use such a proxy, or name the upstream in NO_PROXY"
         )
     authorization = None
     if parts.username is not None:
         credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = b"Basic " + base64.b64encode(credentials.encode())
     default = 443 if parts.scheme == "https" else 80
-    return ProxyServer(parts.scheme, parts.hostname, parts.port or default, authorization)
+    return ProxyServer(parts.scheme, parts.hostname or "", own_port or default, authorization)
 
 
 def is_loopback(host: str) -> bool:

@@ -6,15 +6,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import msgspec
 
 from ..core.headers import HeaderLine
-
-REASONS = {
-    400: b"Bad Request", 403: b"Forbidden", 405: b"Method Not Allowed", 408: b"Request Timeout", 421: b"Misdirected Request",
-    431: b"Request Header Fields Too Large", 501: b"Not Implemented", 502: b"Bad Gateway", 503: b"Service Unavailable",
-    504: b"Gateway Timeout", 505: b"HTTP Version Not Supported", 204: b"No Content",
-}  # fmt: skip
 
 
 def error_body(message: str, kind: str, code: str) -> bytes:
@@ -33,4 +29,4 @@ def own_answer(
         lines.append((b"x-moonpalace-id", uid.encode()))
     if close:
         lines.append((b"Connection", b"close"))
-    return b"HTTP/1.1 %d %b" % (status, REASONS[status]), lines
+    return b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()), lines

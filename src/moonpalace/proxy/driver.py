@@ -1,6 +1,6 @@
-"""One exchange from end to end: the only place where client, upstream and journal meet.
+"""One exchange from end to end: the only place where client, upstream and record meet.
 
-1. Bytes go through as they came, at once; what is recorded is a copy, and nothing of it can hold them up.
+1. Bytes go through as they came, at once. The record is left word of it, which holds nothing up.
 2. It ends once, in one state. After that it does nothing more.
 3. Before the answer's head is out, a failure is answered; after it the client's connection is broken off, so that
    nobody takes a part for the whole. Nothing is ever retried.
@@ -10,14 +10,12 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ..core.exchange import Failure, Stage, State
 from ..core.headers import HeaderLine
 from ..core.ids import uid_text
-from ..journal import records
-from ..journal.capture import Capture, whole
+from ..journal.records import ASKED, TOLD
 from ..net.connect import ConnectFailure, connect
 from ..net.listener import ClientConnection
 from ..net.upstream import UpstreamConnection
@@ -25,12 +23,13 @@ from ..wire import http1
 from .answers import error_body, own_answer
 from .gate import Refusal
 from .heads import Edit, to_client, to_upstream
+from .routes import Route
+from .scribe import Note
 
 if TYPE_CHECKING:
     from .server import Proxy
 
 EXPECT_SECONDS = 1.0
-_REASONS = frozenset(status.phrase.encode() for status in HTTPStatus) | {b""}
 _OPEN_ENDED = (http1.CHUNKED, http1.CLOSE)
 
 
@@ -48,17 +47,18 @@ class Flow:
     _expect_timer: asyncio.TimerHandle | None = None
     _asked_done = False
     _asked_trailers: list[HeaderLine] | tuple[()] = ()
-    _asked: Capture | None = None
-    _told: Capture | None = None
+    _asked_pieces = False  # the request's body comes in pieces
+    _told_pieces = False
     _told_head: http1.ResponseHead | None = None
     _chunked_out = False
     _delivered = 0
     _flags: tuple[str, ...] = ()
     _full_end = False
     _continued = False
-    _tls = ""
     _tries: list[tuple[str, int, int, str]] = []  # noqa: RUF012 - replaced, never changed
     _stage = Stage.ACCEPT
+    _route: Route
+    _note: Note
     over = False
 
     def __init__(self, proxy: Proxy, client: ClientConnection, head: http1.RequestHead) -> None:
@@ -69,85 +69,52 @@ class Flow:
         self._waiting: list[bytes] = []
         self._up: list[bytes] = []  # one write for what one read brought
         self._down: list[bytes] = []
-        self.seq = proxy.next_seq()
-        self.uid = proxy.make_uid()
-        self.at_ns = proxy.clock_ns()
 
     # --- the request
 
     def begin(self, body: bytes | None) -> None:
-        """The head is here, perhaps with all of its body: pass the gate, forward, record.
-
-        Why in that order: what is recorded must not keep the upstream waiting. All of it happens in one go.
-        """
+        """The head is here, perhaps with all of its body: pass the gate, forward, leave word of it."""
         proxy, head = self._proxy, self._head
+        at_ns = proxy.clock_ns()
         target = head.target  # as it was asked; the gate shortens an absolute one
         refusal = proxy.refusal(self._client, head)
         self._route = route = proxy.routes.pick(head.target)
         connection = route.origin.take(proxy.now()) if refusal is None else None
         self._asked_done = body is not None
+        edit = None
         if connection is not None:
-            self._send_head(connection)
+            edit = self._send_head(connection)
             if body is not None:
                 self._up.append(body)
                 self._send_end()
-        redactor = proxy.redactor
-        # Header lines first: a key learnt there is then known when the target and the body are looked at.
-        self._kept = kept = redactor.lines(head.lines, head.special)
-        self._start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(target), head.minor)
-        arrived = records.Arrived(
-            self.seq, self.at_ns, proxy.wall_ns(), self.uid, self._client.peer, self._start, b"\r\n".join(kept),
-            route.origin.base_url, route.prefix.decode("latin-1"),
-        )  # fmt: skip
+        self._note = note = proxy.note(self._client, head, target, at_ns)
+        scribe = proxy.scribe
+        scribe.leave(scribe.arrived, note, route.origin.base_url, route.prefix.decode("latin-1"))
         proxy.flows.add(self)
         if refusal is not None:
-            proxy.journal.add(arrived, now=True)
             self._refuse(refusal)
             return
-        self._record_request(arrived, body)
-        if connection is None:
-            self._stage = Stage.RESOLVE
-            if body is not None:
-                self._waiting.append(body)
-            elif head.framing != http1.NONE:
-                self._client.pause()
-            self._task = proxy.loop.create_task(self._connect())
-
-    def _record_request(self, arrived: records.Arrived, body: bytes | None) -> None:
-        """The arrival, and what of the rest is known already, in one go."""
-        proxy = self._proxy
-        batch: tuple[records.Record, ...] = (arrived,)
-        if body is None:
-            if self._upstream is not None:
-                batch = (arrived, self._sent_record(self._upstream))
-            proxy.journal.add_all(batch, 0)
+        if body is not None:
+            scribe.leave_piece(len(body), scribe.body, note, ASKED, head, body, proxy.clock_ns())
+        if connection is not None and edit is not None:
+            self._leave_sent(connection, edit, "")
             return
-        now = proxy.clock_ns()
-        small = self._is_small(self._head, body)
-        if small:
-            batch += whole(proxy.redactor, self.seq, records.ASKED, body, now)
-        if self._upstream is not None:
-            batch += (self._sent_record(self._upstream),)
-        proxy.journal.add_all(batch, len(body))
-        if not small:
-            self._asked = capture = self._capture(records.ASKED, self._head)
-            capture.feed(body, now)
-            capture.close(now)
-
-    def _is_small(self, head: http1.Head, body: bytes) -> bool:
-        return len(body) <= self._proxy.body_limit and head.get(b"content-encoding") is None
+        self._stage = Stage.RESOLVE
+        if body is not None:
+            self._waiting.append(body)
+        elif head.framing != http1.NONE:
+            self._client.pause()
+        self._task = proxy.loop.create_task(self._connect())
 
     async def _connect(self) -> None:
         proxy = self._proxy
-        assert self._route is not None
-        origin = self._route.origin
         tries: list[tuple[str, int, int, str]] = []
         self._tries = tries
         try:
-            connection, about = await connect(origin, proxy.connect_timeout, tries)
+            connection, about = await connect(self._route.origin, proxy.connect_timeout, tries)
         except ConnectFailure as failure:
             self._task = None
-            self._note_tries()
+            self._leave_tries()
             if not self.over:
                 self._fail(Failure(failure.stage, failure.kind, str(failure)))
             return
@@ -161,14 +128,12 @@ class Flow:
         if self.over:
             connection.abort()
             return
-        self._note_tries()
+        self._leave_tries()
         if connection.transport.is_closing():
             self._fail(Failure(Stage.SEND, "closed", "the upstream closed the connection at once"))
             return
-        self._tls = about.get("tls", "")
         self._client.resume()
-        self._send_head(connection)
-        proxy.journal.add(self._sent_record(connection))
+        edit = self._send_head(connection)
         for piece in self._waiting:
             self._send_body(piece)
         self._waiting = []
@@ -176,44 +141,43 @@ class Flow:
             self._send_end()
         else:
             self.flush_asked()
+        self._leave_sent(connection, edit, about.get("tls", ""))
 
-    def _note_tries(self) -> None:
-        assert self._route is not None
-        via = self._route.origin.proxy
-        tries = tuple(self._tries)
-        self._proxy.journal.add(records.Tried(self.seq, self._proxy.clock_ns(), tries, via.name if via else ""))
+    def _leave_tries(self) -> None:
+        scribe, via = self._proxy.scribe, self._route.origin.proxy
+        scribe.leave(scribe.tried, self._note, tuple(self._tries), via.name if via else "", self._proxy.clock_ns())
 
-    def _send_head(self, connection: UpstreamConnection) -> None:
+    def _send_head(self, connection: UpstreamConnection) -> Edit:
         """Put the request's head on an open connection."""
         head, route = self._head, self._route
-        assert route is not None
         origin = route.origin
         self._upstream = connection
         connection.start(self, to_head=head.method == b"HEAD")
         stand_in = self._proxy.redactor.fingerprint(route.key) if route.key is not None else b""
-        self._edit = edit = to_upstream(head, origin.host_line, route.key, stand_in)
+        edit = to_upstream(head, origin.host_line, route.key, stand_in)
         lines = edit.wire(head.lines)
         target = route.target(head.target)
         if origin.is_absolute:
             target = b"http://" + origin.host_line + target
             if origin.proxy and origin.proxy.authorization:
                 lines.append(http1.raw_line(b"Proxy-Authorization", origin.proxy.authorization))
-        self._target = target
         self._up.append(http1.head_bytes(b"%b %b HTTP/1.1" % (head.method, target), lines))
         self._stage = Stage.SEND
         if head.expect_continue:
             self._expect_timer = self._proxy.loop.call_later(EXPECT_SECONDS, self._continue)
+        return edit
 
-    def _sent_record(self, connection: UpstreamConnection) -> records.Sent:
-        proxy, route = self._proxy, self._route
-        assert route is not None
+    def _leave_sent(self, connection: UpstreamConnection, edit: Edit, tls: str) -> None:
+        origin, scribe = self._route.origin, self._proxy.scribe
         upstream: dict[str, object] = {"address": connection.address, "reused": connection.uses > 1}
-        if self._tls:
-            upstream["tls"] = self._tls
-        if route.origin.proxy:
-            upstream["proxy"] = route.origin.proxy.name
-        start = b"%b %b HTTP/1.1" % (self._head.method, proxy.redactor.target(self._target))
-        return records.Sent(self.seq, proxy.clock_ns(), start, self._edit.record(self._kept), upstream)
+        if tls:
+            upstream["tls"] = tls
+        if origin.proxy:
+            upstream["proxy"] = origin.proxy.name
+        target = self._route.target(self._head.target)
+        if origin.is_absolute:
+            target = b"http://" + origin.host_line + target
+        scribe.leave(scribe.sent, self._note, edit, target, upstream, self._proxy.clock_ns())
 
     def _continue(self) -> None:
         """The upstream says nothing to `Expect: 100-continue`: let the client begin, or both would wait."""
@@ -226,17 +190,13 @@ class Flow:
         """A piece of the request's body came."""
         if self.over:
             return
-        if self._asked is None:
-            self._asked = self._capture(records.ASKED, self._head)
         if self._upstream is None:
             self._waiting.append(data)
         else:
             self._send_body(data)
-        self._asked.feed(data, self._proxy.clock_ns())
-
-    def _capture(self, side: int, head: http1.Head) -> Capture:
-        proxy = self._proxy
-        return Capture(proxy.journal, proxy.redactor, self.seq, side, proxy.body_limit, head.get(b"content-encoding"))
+        self._asked_pieces = True
+        proxy, scribe = self._proxy, self._proxy.scribe
+        scribe.leave_piece(len(data), scribe.piece, self._note, ASKED, self._head, data, proxy.clock_ns())
 
     def _send_body(self, data: bytes) -> None:
         self._up.append(http1.chunk(data) if self._head.framing == http1.CHUNKED else data)
@@ -247,10 +207,9 @@ class Flow:
             return
         self._asked_done = True
         self._asked_trailers = trailers
-        if self._asked is None and trailers:
-            self._asked = self._capture(records.ASKED, self._head)
-        if self._asked is not None:
-            self._asked.close(self._proxy.clock_ns(), trailers)
+        if self._asked_pieces or trailers:
+            proxy, scribe = self._proxy, self._proxy.scribe
+            scribe.leave(scribe.body_end, self._note, ASKED, self._head, trailers, proxy.clock_ns())
         if self._upstream is not None:
             self._send_end()
         else:
@@ -295,52 +254,43 @@ class Flow:
 
     def told_interim(self, head: http1.ResponseHead) -> None:
         """A 1xx answer: passed on as it is."""
-        proxy = self._proxy
-        edit = Edit(head.hop_by_hop())
-        kept = proxy.redactor.lines(head.lines, head.special)
-        start = proxy.redactor.text(head.start)[0]
-        proxy.journal.add(records.Interim(self.seq, proxy.clock_ns(), start, b"\r\n".join(kept)))
+        proxy, scribe = self._proxy, self._proxy.scribe
+        scribe.leave(scribe.interim, self._note, head, proxy.clock_ns())
         if self._head.minor == 0 or (head.status == 100 and self._continued):
             return
         if head.status == 100:
             self._continued = True
+        edit = Edit(head.hop_by_hop())
         self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
 
     def told_head(self, head: http1.ResponseHead) -> None:
         """The answer's head: passed on with our framing."""
-        edit = self._take_head(head)
-        self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
-        self._proxy.journal.add_all(self._told_records(head, edit), 0)
+        self._take_head(head)
 
-    def _take_head(self, head: http1.ResponseHead) -> Edit:
+    def _take_head(self, head: http1.ResponseHead) -> None:
         self._told_head = head
         self._stage = Stage.READ_BODY
         if self._timer is not None:
             self._timer.cancel()
-        if self._proxy.draining or not self._asked_done:
+        proxy, asked = self._proxy, self._head
+        if proxy.draining or not self._asked_done:
             # An answer before the request was whole ends the connection: what still comes belongs to no exchange.
             self._keep = False
         has_body = head.framing in _OPEN_ENDED
-        self._chunked_out = chunked = has_body and self._head.minor == 1
+        self._chunked_out = chunked = has_body and asked.minor == 1
         if has_body and not chunked:
             self._keep = False
-        return to_client(head, chunked=chunked, minor=self._head.minor, own=self._own_lines())
-
-    def _told_records(self, head: http1.ResponseHead, edit: Edit) -> tuple[records.Told, records.Delivered]:
-        proxy, seq = self._proxy, self.seq
-        now = proxy.clock_ns()
-        kept = proxy.redactor.lines(head.lines, head.special)
-        start, out = head.start, _status_line(head)
-        if head.reason not in _REASONS:  # free text of the upstream
-            start, out = proxy.redactor.text(start)[0], proxy.redactor.text(out)[0]
-        told = records.Told(seq, now, start, b"\r\n".join(kept), head.framing)
-        return told, records.Delivered(seq, now, out, edit.record(kept))
+        edit = to_client(head, chunked=chunked, minor=asked.minor, own=self._own_lines())
+        line = _status_line(head)
+        self._down.append(http1.head_bytes(line, edit.wire(head.lines)))
+        scribe = proxy.scribe
+        scribe.leave(scribe.told, self._note, head, line, edit, proxy.clock_ns())
 
     def _own_lines(self) -> list[bytes]:
         proxy = self._proxy
         own = [http1.raw_line(*line) for line in proxy.cors_lines(self._head)]
         if proxy.id_header:
-            own.append(b"x-moonpalace-id: %b" % uid_text(self.uid).encode())
+            own.append(b"x-moonpalace-id: %b" % uid_text(self._note.uid).encode())
         if not self._keep:
             own.append(b"Connection: close")
         return own
@@ -349,29 +299,18 @@ class Flow:
         """A piece of the answer: to the client at once."""
         self._down.append(http1.chunk(data) if self._chunked_out else data)
         self._delivered += len(data)
-        if self._told is None:
-            assert self._told_head is not None
-            self._told = self._capture(records.TOLD, self._told_head)
-        self._told.feed(data, self._proxy.clock_ns())
+        self._told_pieces = True
+        proxy, scribe, head = self._proxy, self._proxy.scribe, self._told_head
+        scribe.leave_piece(len(data), scribe.piece, self._note, TOLD, head, data, proxy.clock_ns())
 
     def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
         """Head and body came in one piece: the usual small answer."""
-        proxy = self._proxy
-        edit = self._take_head(head)
-        self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
+        self._take_head(head)
         self._down.append(body)
         self.flush_told()
         self._delivered = len(body)
-        now = proxy.clock_ns()
-        batch: tuple[records.Record, ...] = self._told_records(head, edit)
-        small = self._is_small(head, body)
-        if small:
-            batch += whole(proxy.redactor, self.seq, records.TOLD, body, now)
-        proxy.journal.add_all(batch, len(body))
-        if not small:
-            self._told = capture = self._capture(records.TOLD, head)
-            capture.feed(body, now)
-            capture.close(now)
+        proxy, scribe = self._proxy, self._proxy.scribe
+        scribe.leave_piece(len(body), scribe.body, self._note, TOLD, head, body, proxy.clock_ns())
         self._told_over(extra=False)
 
     def told_end(self, trailers: list[HeaderLine], extra: bool) -> None:
@@ -379,10 +318,9 @@ class Flow:
         if self._chunked_out:
             self._down.append(http1.last_chunk(trailers))
         self.flush_told()
-        if self._told is None and trailers and self._told_head is not None:
-            self._told = self._capture(records.TOLD, self._told_head)
-        if self._told is not None:
-            self._told.close(self._proxy.clock_ns(), trailers)
+        if self._told_pieces or trailers:
+            proxy, scribe = self._proxy, self._proxy.scribe
+            scribe.leave(scribe.body_end, self._note, TOLD, self._told_head, trailers, proxy.clock_ns())
         self._told_over(extra=extra)
 
     def _told_over(self, *, extra: bool) -> None:
@@ -436,8 +374,6 @@ class Flow:
         """The upstream's side failed."""
         self.flush_told()
         if self._told_head is not None:
-            if self._told is not None:
-                self._told.release(self._proxy.clock_ns())
             self._end(State.TRUNCATED, failure)
             self._client.break_off(reset=not self._chunked_out and self._told_head.framing != http1.LENGTH)
             return
@@ -455,14 +391,13 @@ class Flow:
         more = proxy.cors_lines(self._head)
         if status == 204:
             more += proxy.preflight_lines(self._head)
-        uid = uid_text(self.uid) if proxy.id_header else None
-        start, lines = own_answer(status, body, uid=uid, close=not keep, more=more)
+        uid = uid_text(self._note.uid) if proxy.id_header else None
+        start, pairs = own_answer(status, body, uid=uid, close=not keep, more=more)
         if self._head.method == b"HEAD":
             body = b""
-        raw = [http1.raw_line(*line) for line in lines]
-        self._client.transport.write(http1.head_bytes(start, raw) + body)
-        kept_body = proxy.redactor.text(body)[0]
-        proxy.journal.add(records.Delivered(self.seq, proxy.clock_ns(), start, b"\r\n".join(raw), kept_body))
+        lines = [http1.raw_line(*pair) for pair in pairs]
+        self._client.transport.write(http1.head_bytes(start, lines) + body)
+        proxy.scribe.leave(proxy.scribe.answered, self._note, start, lines, body, proxy.clock_ns())
         self._delivered = len(body)
         self._client.finish(keep_alive=keep)
 
@@ -494,31 +429,19 @@ class Flow:
     def _end(self, state: State, failure: Failure | None) -> None:
         self.over = True
         proxy = self._proxy
-        now = proxy.clock_ns()
         for timer in (self._timer, self._expect_timer):
             if timer is not None:
                 timer.cancel()
         if self._task is not None:
             self._task.cancel()
-            self._note_tries()
+            self._leave_tries()
         if self._upstream is not None:
             self._upstream.abort()
             self._upstream = None
-        if state is not State.COMPLETE:
-            for capture in (self._asked, self._told):
-                if capture is not None:
-                    capture.release(now)
-        for capture in (self._asked, self._told):
-            if capture is not None and capture.blind and "not_looked_into" not in self._flags:
-                self._flags += ("not_looked_into",)
-        ended = records.Ended(
-            self.seq, now, self.uid, proxy.wall_ns(), self._start, state, self._delivered, flags=self._flags
+        scribe = proxy.scribe
+        scribe.leave(
+            scribe.ended, self._note, state, self._delivered, self._flags, failure, proxy.clock_ns(), proxy.wall_ns()
         )
-        if failure is not None:
-            ended.stage, ended.kind = failure.stage, failure.kind
-            ended.message = proxy.redactor.text(failure.message.encode())[0].decode("utf-8", "replace")
-            ended.raw = proxy.redactor.text(failure.raw)[0] if failure.raw else b""
-        proxy.journal.add(ended, now=True)
         proxy.flow_over(self)
 
     # --- back-pressure

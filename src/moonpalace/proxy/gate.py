@@ -40,9 +40,9 @@ class Gate:
     def __init__(self, port: int, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self._hosts = {(host, port) for host in _LOOPBACK}
         for entry in hosts:
-            name, own_port = split_host(entry) or (entry.lower(), None)
+            name, own_port = split_host(entry) or split_host(f"[{entry}]") or (entry.lower(), None)
             self._hosts.add((name, port if own_port is None else own_port))
-        self._origins = frozenset(origin.lower().encode() for origin in origins)
+        self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in origins)
         self._known: dict[bytes, bool] = {}
 
     def check(self, head: RequestHead) -> Refusal | None:
@@ -83,7 +83,7 @@ class Gate:
         for name, value in told:
             if name == b"origin" and value not in self._origins:
                 return Refusal(403, "origin", _PAGE)
-            if name == b"sec-fetch-site" and value in (b"cross-site", b"same-site") and not from_page:
+            if name == b"sec-fetch-site" and value not in (b"same-origin", b"none") and not from_page:
                 return Refusal(403, "origin", _PAGE)
             if (name == b"sec-fetch-dest" and value != b"empty") or (
                 name == b"sec-fetch-mode" and value == b"navigate"
@@ -101,6 +101,8 @@ class Gate:
     def _is_ours(self, value: bytes) -> bool:
         known = self._known.get(value)
         if known is None:
+            if len(value) > 300:  # no name is that long, and nothing of it shall be remembered
+                return False
             if len(self._known) > 256:
                 self._known.clear()
             known = self._known[value] = self._judge(value)

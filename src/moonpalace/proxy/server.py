@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..core.exchange import Stage, State
+from ..core.exchange import Failure, Stage, State
 from ..core.headers import HeaderLine
 from ..core.ids import UidMaker, uid_text
-from ..journal import records
 from ..journal.writer import Journal
 from ..net import peer as peers
 from ..net.listener import ClientConnection
@@ -26,11 +25,11 @@ from .answers import error_body, own_answer
 from .driver import Flow
 from .gate import Gate, Refusal
 from .routes import Routes
+from .scribe import Note, Scribe
 
 MAX_CONNECTIONS = 20_000
 SWEEP_SECONDS = 0.25
 BACKLOG = 4096
-RAW_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +50,22 @@ class Proxy:
     def __init__(
         self, routes: Routes, gate: Gate, redactor: Redactor, journal: Journal, settings: Settings,
         clock_ns: Callable[[], int] = time.monotonic_ns, wall_ns: Callable[[], int] = time.time_ns,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:  # fmt: skip
         self.routes = routes
         self.gate = gate
         self.redactor = redactor
-        self.journal = journal
         self.clock_ns = clock_ns
         self.wall_ns = wall_ns
         self.now = time.monotonic
         self.loop = asyncio.get_running_loop()
         self.connect_timeout = settings.connect_timeout
         self.head_timeout = settings.head_timeout
-        self.body_limit = settings.body_limit
+        self.scribe = Scribe(journal, redactor, settings.body_limit, say)
         self.id_header = settings.id_header
         self._drain_seconds = settings.drain
         self._guard_key = settings.guard_key
-        self.make_uid = UidMaker(wall_ns)
+        self._make_uid = UidMaker(wall_ns)
         self.connections: set[ClientConnection] = set()
         self.flows: set[Flow] = set()
         self.draining = False
@@ -97,35 +96,12 @@ class Proxy:
         self._record_stray(connection, raw, State.CLIENT_GONE, "reset" if "reset" in text else "closed", text)
 
     def _record_stray(self, connection: ClientConnection, raw: bytes, state: State, kind: str, text: str) -> str:
-        """An exchange that never had a head. Its raw bytes are looked through for secrets by name and by value."""
-        uid, now = self.make_uid(), self.clock_ns()
-        block = raw[:RAW_LIMIT]
-        first, _, rest = block.partition(b"\r\n")
-        pairs = [line.partition(b":")[::2] for line in rest.split(b"\r\n") if b":" in line]
-        self.redactor.block([(name.strip(), value.strip()) for name, value in pairs])
-        method, _, target = first.partition(b" ")
-        start = b"%b %b" % (method, self.redactor.target(target)) if target else first
-        start = self.redactor.text(start)[0][:1024]
+        """An exchange that never had a head. Gives its uid."""
+        note = Note(self._next_seq(), self._make_uid(), self.clock_ns(), self.wall_ns(), connection.peer, None, b"")
         endpoint = self.routes.endpoint.origin.base_url
-        seq = self.next_seq()
-        self.journal.add(records.Arrived(seq, now, self.wall_ns(), uid, connection.peer, start, b"", endpoint))
-        self.journal.add(
-            records.Ended(
-                seq,
-                now,
-                uid,
-                self.wall_ns(),
-                start,
-                state,
-                0,
-                Stage.READ_REQUEST,
-                kind,
-                text,
-                self.redactor.text(block)[0],
-            ),
-            now=True,
-        )
-        return uid_text(uid)
+        failure = Failure(Stage.READ_REQUEST, kind, text)
+        self.scribe.leave(self.scribe.stray, note, endpoint, raw, state, failure)
+        return uid_text(note.uid)
 
     def is_gone(self, connection: ClientConnection) -> bool:
         """Whether the kernel says that nobody holds the client's end any more."""
@@ -141,8 +117,11 @@ class Proxy:
 
     # --- what exchanges call
 
-    def next_seq(self) -> int:
-        """The next exchange's number in this run."""
+    def note(self, connection: ClientConnection, head: http1.RequestHead, target: bytes, at_ns: int) -> Note:
+        """What the record will need of a new exchange."""
+        return Note(self._next_seq(), self._make_uid(), at_ns, self.wall_ns(), connection.peer, head, target)
+
+    def _next_seq(self) -> int:
         self.accepted += 1
         return self.accepted
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +27,11 @@ import moonpalace
 
 from ..core.errors import StoreError
 from ..core.exchange import Exchange, State
+from ..journal.runs import list_runs
 from ..store.base import Reader
 from ..store.sqlite import FILE_NAME, SqliteReader
 
+UNSET = "\0unset"  # as a variable's value: that variable is not there
 _START = re.compile(r'base_url to "http://127\.0\.0\.1:(\d+)')
 _SOURCE = Path(moonpalace.__file__).parents[1]
 _DROPPED = re.compile(r"(?i).*_proxy|MOONPALACE_.*|.*_API_KEY|.*_BASE_URL|NO_COLOR|SSL_CERT_.*")
@@ -43,15 +45,23 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
 
 
 class Program:
-    """One running proxy. `home` is a fresh directory unless given; `flags` follow `start`; a context manager."""
+    """One running proxy. `home` is a fresh directory unless given; `flags` follow `start`; a context manager.
+
+    Without an endpoint only the flags are given. `stderr`: a descriptor that gets it instead of `stderr_lines`;
+    `stdout` likewise. `umask`: that of the process. `wrapper`: a command that execs the program.
+    """
 
     def __init__(
         self,
-        endpoint: str,
+        endpoint: str | None,
         *flags: str,
         home: Path | None = None,
         env: dict[str, str] | None = None,
         limit: float = 20.0,
+        stdout: int = subprocess.DEVNULL,
+        stderr: int = subprocess.PIPE,
+        umask: int = -1,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self._own_home = tempfile.TemporaryDirectory(prefix="moonpalace-") if home is None else None
         self.home = home or Path(self._own_home.name if self._own_home else "")
@@ -60,18 +70,21 @@ class Program:
         self.port = 0
         self._reader: Reader | None = None
         self._started = threading.Event()
-        command = [sys.executable, "-m", "moonpalace", "start", "--port", "0", "--endpoint", endpoint, *flags]
+        given = [] if endpoint is None else ["--port", "0", "--endpoint", endpoint]
+        command = [*wrapper, sys.executable, "-m", "moonpalace", "start", *given, *flags]
         self.process = subprocess.Popen(
             command,
             env=self.env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             text=True,
             errors="replace",
             start_new_session=True,
+            umask=umask,
         )
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(target=self._listen if stderr == subprocess.PIPE else self._look_for_run)
+        self._listener.daemon = True
         self._listener.start()
         if not self._started.wait(limit) or not self.port:
             self.kill()
@@ -101,6 +114,13 @@ class Program:
                 self._started.set()
         self._started.set()
 
+    def _look_for_run(self) -> None:
+        """The port from the run's own file, where stderr cannot be read."""
+        while self.process.poll() is None and not self.port:
+            self.port = next((run.info.port for run in list_runs(self.directory) if run.info.pid == self.process.pid), 0)
+            time.sleep(0.01)
+        self._started.set()
+
     def stop(self, limit: float = 40.0) -> int:
         """Asks it to end (SIGTERM), waits, and gives its exit code."""
         if self.process.poll() is None:
@@ -117,11 +137,15 @@ class Program:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
-    def close(self) -> None:
-        """Stops it, whatever its state, and removes the home it made for itself."""
+    def forget_store(self) -> None:
+        """Opens the store anew at the next look: the file is another one now."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def close(self) -> None:
+        """Stops it, whatever its state, and removes the home it made for itself."""
+        self.forget_store()
         try:
             self.stop()
         finally:
@@ -199,6 +223,17 @@ class Program:
         assert isinstance(found, list)
         return found
 
+    def wait_for_count_of(self, fits: Callable[[Exchange], bool], count: int, limit: float = 20.0) -> list[Exchange]:
+        """The records that fit, once there are that many. Raises: TimeoutError."""
+
+        def look() -> list[Exchange] | None:
+            rows = [row for row in self.recent(0) if fits(row)]
+            return rows if len(rows) >= count else None
+
+        found = self._poll(look, limit, f"no {count} records that fit")
+        assert isinstance(found, list)
+        return found
+
     @staticmethod
     def _final(exchange: Exchange | None) -> Exchange | None:
         return exchange if exchange is not None and exchange.state != State.IN_FLIGHT else None
@@ -217,6 +252,13 @@ class Program:
         if self._reader is None:
             self._reader = open_reader(self.directory)
         return self._reader
+
+
+def run_start(home: Path, *flags: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """`start` where it should refuse to; gives its exit code and its words. Raises: TimeoutExpired when it serves."""
+    command = [sys.executable, "-m", "moonpalace", "start", *flags]
+    given = {name: value for name, value in {**clean_environment(home), **(env or {})}.items() if value != UNSET}
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=20, check=False)
 
 
 def open_reader(directory: Path) -> Reader | None:

@@ -1,7 +1,7 @@
 """HTTP/1.1 between bytes and data: heads by llhttp, framing by us. Sans-I/O.
 
 1. A head is parsed strictly; what is refused is a `Malformed` with the HTTP status of the refusal.
-2. Header lines keep order and case. The target is taken raw: llhttp never sees it, so no byte of it is changed or refused.
+2. Header lines keep order and case. The target is taken raw: llhttp never sees it, so no byte of it is changed.
 3. Body framing is decided here, once, from the head; a length and `chunked` together, a repeated length and any
    transfer coding but exactly `chunked` are refused (request smuggling, T20, T21).
 4. llhttp's corners are kept out: an `Upgrade` (h2c) never swallows a body, answers to HEAD end at their head, trailers
@@ -36,9 +36,14 @@ METHODS = frozenset(
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: ([^\r\n\x00]*))?")
-_REQUEST_BEGINNING = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: (?:[\x21-\x7e\x80-\xff]+(?: [HTP/0-9.]{0,8}\r?)?)?)?")
+_REQUEST_BEGINNING = re.compile(
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: (?:[\x21-\x7e\x80-\xff]+(?: [HTP/0-9.]{0,8}\r?)?)?)?"
+)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
-_TRAILER_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*+([\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?[ \t]*")
+_TRAILER_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):"
+    rb"[ \t]*+([\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?[ \t]*"
+)
 
 # What a header's name means to us. Names outside this table and without a secret suffix are only passed on.
 FRAMING, HOP, SECRET, GATE, OTHER = 1, 2, 4, 8, 16

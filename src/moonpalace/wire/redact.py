@@ -53,12 +53,13 @@ _WAITS = 8  # pieces in a row
 class Redactor:
     """What is secret in this run. `salt` keys the fingerprints; `keys` are configured ones."""
 
-    __slots__ = ("_salt", "_variants", "_order", "_alphabet", "_lines", "version")
+    __slots__ = ("_salt", "_variants", "_others", "_order", "_alphabet", "_lines", "version")
 
     def __init__(self, salt: bytes, keys: Iterable[bytes] = ()) -> None:
         self._salt = salt
         self._variants: dict[bytes, bytes] = {}  # what to look for → what to put there
         self._order: dict[bytes, None] = {}  # what may be forgotten, the longest unused first
+        self._others: tuple[bytes, ...] = ()  # those of them without `sk-`
         self._alphabet: frozenset[int] = frozenset(_SHAPE_ALPHABET)
         self._lines: dict[bytes, bytes] = {}
         self.version = 0
@@ -86,6 +87,7 @@ class Redactor:
         for form in _forms(secret):
             self._variants.setdefault(form, stand_in)
         self._alphabet = frozenset(b"".join(self._variants)) | frozenset(_SHAPE_ALPHABET)
+        self._others = tuple(form for form in self._variants if b"sk-" not in form)
         self.version += 1
         if not self.version % 16:
             self._lines.clear()  # lines in use then come by here again, and their secrets count as used
@@ -95,6 +97,7 @@ class Redactor:
         del self._order[secret]
         stand_in = self.fingerprint(secret)
         self._variants = {form: value for form, value in self._variants.items() if value != stand_in}
+        self._others = tuple(form for form in self._variants if b"sk-" not in form)
         self._lines.clear()  # so that a line that comes again is learnt again
         self._lines.clear()  # a line with it must be learnt from again
 
@@ -109,12 +112,13 @@ class Redactor:
                     kept = lines.copy()
                 kept[index] = self._secret_line(lines[index], line)
         block = b"\r\n".join(kept)
-        if b"sk-" in block or self._is_in(block):
+        if b"sk-" in block or self._is_other_in(block):
             kept = [self.text(line)[0] for line in kept]
         return kept
 
-    def _is_in(self, data: bytes) -> bool:
-        for form in self._variants:  # noqa: SIM110 - any() costs twice as much
+    def _is_other_in(self, data: bytes) -> bool:
+        """Whether a secret without `sk-` in it is there."""
+        for form in self._others:  # noqa: SIM110 - any() costs twice as much
             if form in data:
                 return True
         return False
@@ -183,9 +187,9 @@ class Redactor:
 
     def text(self, data: bytes, before: bytes = b"") -> tuple[bytes, tuple[Mark, ...]]:
         """Data without the secrets in it, and where they stood. `before`: the bytes that came before it."""
-        found = [form for form in self._variants if form in data]
-        if not (found or b"sk-" in data):
+        if b"sk-" not in data and not self._is_other_in(data):
             return data, ()
+        found = [form for form in self._variants if form in data]
         return _without(data, self._spans(data, found, before))
 
     def settle(self, data: bytes, before: bytes) -> tuple[bytes, tuple[Mark, ...], int]:

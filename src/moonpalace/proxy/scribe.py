@@ -1,0 +1,200 @@
+"""Writes down what the traffic did: a little later, in batches, and off its way.
+
+1. An exchange only leaves word of what happened and when; that costs an append. The work on it (taking
+   secrets out, hashing, packing) is done when the journal is flushed, a few milliseconds later.
+2. Word is worked off in the order it came, so a key learnt from a head is known in the body after it.
+3. Nothing that goes wrong here reaches the traffic: a piece of word that cannot be worked off is named and skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.exchange import Failure
+from ..core.headers import HeaderLine
+from ..journal import records
+from ..journal.capture import Capture, whole
+from ..journal.writer import Journal
+from ..wire.http1 import Head, RequestHead, ResponseHead
+from ..wire.redact import Redactor
+from .heads import Edit
+
+RAW_LIMIT = 4096
+_LARGEST_QUEUE = 512 * 1024
+
+
+class Note:
+    """One exchange, as far as the record needs it: made when it arrives, and filled while word of it is worked off."""
+
+    __slots__ = ("seq", "uid", "at_ns", "wall_ns", "peer", "head", "target", "start", "kept", "asked", "told")
+
+    def __init__(
+        self, seq: int, uid: bytes, at_ns: int, wall_ns: int, peer: str, head: RequestHead | None, target: bytes
+    ) -> None:
+        self.seq = seq
+        self.uid = uid
+        self.at_ns = at_ns
+        self.wall_ns = wall_ns
+        self.peer = peer
+        self.head = head
+        self.target = target
+        self.start = b""
+        self.kept: list[bytes] = []
+        self.asked: Capture | None = None
+        self.told: Capture | None = None
+
+
+class Scribe:
+    """Takes word of exchanges, and turns it into records of the journal."""
+
+    def __init__(
+        self, journal: Journal, redactor: Redactor, body_limit: int, say: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._journal = journal
+        self._redactor = redactor
+        self._body_limit = body_limit
+        self._say = say
+        self._word: list[tuple[Any, ...]] = []
+        self._size = 0
+        self._awake = False  # a flush at once is on its way
+        self._wake = journal.wake
+        self._said: set[str] = set()
+        journal.before_flush = self._work_off
+
+    def leave(self, *word: Any) -> None:
+        """Leave word: one of the methods below, and what it is to be called with."""
+        self._word.append(word)
+        if not self._awake:
+            self._awake = True
+            self._wake(now=True)
+
+    def leave_piece(self, size: int, *word: Any) -> None:
+        """The same for a piece of a body of that size: it may wait longer, but not much of it."""
+        self._word.append(word)
+        self._size += size
+        if self._size > _LARGEST_QUEUE:
+            self._journal.flush()
+        elif not self._awake:
+            self._wake(now=False)
+
+    def _work_off(self) -> None:
+        word, self._word, self._size, self._awake = self._word, [], 0, False
+        for method, *what in word:
+            try:
+                method(*what)
+            except Exception as error:  # see rule 3
+                text = f"{method.__name__}: {type(error).__name__}"
+                if text not in self._said:
+                    self._said.add(text)
+                    self._say(f"a piece of the record could not be written down ({text}); traffic is not affected")
+
+    # --- what there is word of
+
+    def arrived(self, note: Note, endpoint: str, route: str) -> None:
+        """A request's head came."""
+        redactor, head = self._redactor, note.head
+        assert head is not None
+        # Header lines first: a key learnt there is then known when the target is looked at.
+        note.kept = redactor.lines(head.lines, head.special)
+        note.start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(note.target), head.minor)
+        block = b"\r\n".join(note.kept)
+        self._journal.add(
+            records.Arrived(note.seq, note.at_ns, note.wall_ns, note.uid, note.peer, note.start, block, endpoint, route)
+        )
+
+    def sent(self, note: Note, edit: Edit, target: bytes, upstream: dict[str, Any], at_ns: int) -> None:
+        """The request's head went to the upstream."""
+        assert note.head is not None
+        start = b"%b %b HTTP/1.1" % (note.head.method, self._redactor.target(target))
+        self._journal.add(records.Sent(note.seq, at_ns, start, edit.record(note.kept), upstream))
+
+    def tried(self, note: Note, tries: tuple[tuple[str, int, int, str], ...], via: str, at_ns: int) -> None:
+        """Connecting to the upstream came to an end."""
+        self._journal.add(records.Tried(note.seq, at_ns, tries, via))
+
+    def interim(self, note: Note, head: ResponseHead, at_ns: int) -> None:
+        """A 1xx answer came."""
+        block = b"\r\n".join(self._redactor.lines(head.lines, head.special))
+        self._journal.add(records.Interim(note.seq, at_ns, self._redactor.text(head.start)[0], block))
+
+    def told(self, note: Note, head: ResponseHead, status_line: bytes, edit: Edit, at_ns: int) -> None:
+        """The answer's head came, and went to the client."""
+        redactor, seq = self._redactor, note.seq
+        kept = redactor.lines(head.lines, head.special)
+        start = redactor.text(head.start)[0]  # the reason is free text
+        out = start if status_line is head.start else redactor.text(status_line)[0]
+        self._journal.add(records.Told(seq, at_ns, start, b"\r\n".join(kept), head.framing))
+        self._journal.add(records.Delivered(seq, at_ns, out, edit.record(kept)))
+
+    def answered(self, note: Note, start: bytes, lines: list[bytes], body: bytes, at_ns: int) -> None:
+        """The proxy gave an answer of its own."""
+        kept = self._redactor.text(body)[0]
+        self._journal.add(records.Delivered(note.seq, at_ns, start, b"\r\n".join(lines), kept))
+
+    def body(self, note: Note, side: int, head: Head, data: bytes, at_ns: int) -> None:
+        """All of a body, in one piece."""
+        if len(data) <= self._body_limit and head.get(b"content-encoding") is None:
+            for record in whole(self._redactor, note.seq, side, data, at_ns):
+                self._journal.add(record, size=len(data))
+            return
+        capture = self._capture(note, side, head)
+        capture.feed(data, at_ns)
+        capture.close(at_ns)
+
+    def piece(self, note: Note, side: int, head: Head, data: bytes, at_ns: int) -> None:
+        """A piece of a body."""
+        self._capture(note, side, head).feed(data, at_ns)
+
+    def body_end(self, note: Note, side: int, head: Head, trailers: list[HeaderLine], at_ns: int) -> None:
+        """The end of a body that came in pieces, or with trailers."""
+        self._capture(note, side, head).close(at_ns, trailers)
+
+    def _capture(self, note: Note, side: int, head: Head) -> Capture:
+        capture = note.asked if side == records.ASKED else note.told
+        if capture is None:
+            encodings = head.get_all(b"content-encoding")
+            capture = Capture(
+                self._journal, self._redactor, note.seq, side, self._body_limit,
+                b", ".join(encodings) if encodings else None,
+            )  # fmt: skip
+            if side == records.ASKED:
+                note.asked = capture
+            else:
+                note.told = capture
+        return capture
+
+    def ended(
+        self, note: Note, state: str, delivered: int, flags: tuple[str, ...], failure: Failure | None, at_ns: int,
+        wall_ns: int,
+    ) -> None:  # fmt: skip
+        """The exchange is over."""
+        for capture in (note.asked, note.told):
+            if capture is not None:
+                capture.release(at_ns)
+                if capture.blind and "not_looked_into" not in flags:
+                    flags += ("not_looked_into",)
+        ended = records.Ended(note.seq, at_ns, note.uid, wall_ns, note.start, state, delivered, flags=flags)
+        if failure is not None:
+            text = self._redactor.text
+            ended.stage, ended.kind = failure.stage, failure.kind
+            ended.message = text(failure.message.encode())[0].decode("utf-8", "replace")
+            ended.raw = text(failure.raw)[0] if failure.raw else b""
+        self._journal.add(ended)
+
+    def stray(self, note: Note, endpoint: str, raw: bytes, state: str, failure: Failure) -> None:
+        """Bytes that were no request. They are looked through for secrets by name and by value."""
+        redactor = self._redactor
+        block = raw[:RAW_LIMIT]
+        first, _, rest = block.partition(b"\r\n")
+        pairs = [line.partition(b":")[::2] for line in rest.replace(b"\r", b"\n").split(b"\n") if b":" in line]
+        redactor.block([(name.strip(), value.strip()) for name, value in pairs])
+        method, _, target = first.partition(b" ")
+        start = b"%b %b" % (method, redactor.target(target)) if target else first
+        note.start = redactor.text(start)[0][:1024]
+        at_ns = note.at_ns
+        self._journal.add(
+            records.Arrived(note.seq, at_ns, note.wall_ns, note.uid, note.peer, note.start, b"", endpoint)
+        )
+        kept = Failure(failure.stage, failure.kind, failure.message, redactor.text(block)[0])
+        self.ended(note, state, 0, (), kept, at_ns, note.wall_ns)
