@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
 
@@ -25,6 +26,7 @@ from .journal import home as home_folder
 from .journal import process, runs
 from .journal.records import RunEnded, RunStarted
 from .journal.writer import Journal
+from .librarian.log import message_line
 from .net import bind, loop, proxy_env, tls
 from .net.origin import Origin, parse_base_url
 from .proxy.gate import Gate
@@ -36,14 +38,15 @@ from .wire.redact import Redactor
 class Notices:
     """Lines for stderr, written by a thread of their own: a stuck terminal must not stop anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, colour: bool, as_json: bool) -> None:
+        self._look = {"colour": colour, "as_json": as_json}
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
         self._thread.start()
 
     def say(self, text: str) -> None:
-        """One line, with the program's prefix."""
-        self._queue.put(f"[MoonPalace] {time.strftime('%Y/%m/%d %H:%M:%S')} {text}\n")
+        """One line, in the look of the request log."""
+        self._queue.put(message_line(text, datetime.now(UTC), **self._look))
 
     def _run(self) -> None:
         while (line := self._queue.get()) is not None:
@@ -125,7 +128,7 @@ def start(config: Config) -> int:
     port = sockets[0].getsockname()[1]
     _refuse_loop(routes, port)
     _raise_descriptor_limit()
-    notices = Notices()
+    notices = Notices(colour=_is_coloured(config), as_json=settings.log_format == "json")
     for note in notes:
         notices.say(note)
     base_url = _base_url(settings, port, routes.endpoint.origin)
@@ -158,6 +161,7 @@ def start(config: Config) -> int:
         notices.say(f'MoonPalace Starts => change base_url to "{base_url}"')
         _say_ways(routes, notices.say)
         librarian = Librarian(_librarian_arguments(config, run.info.run), notices.say)
+        sys.setswitchinterval(0.0005)  # the journal thread gives way to the loop sooner
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
@@ -259,9 +263,13 @@ def _say_ways(routes: Routes, say: Callable[[str], None]) -> None:
 def _librarian_arguments(config: Config, run: str) -> list[str]:
     log = "off" if config.start.quiet else config.start.log_format
     arguments = ["--home", str(config.home), "--run", run, "--log", log]
-    if not config.no_color and sys.stderr is not None and sys.stderr.isatty():
+    if _is_coloured(config):
         arguments.append("--colour")
     return arguments
+
+
+def _is_coloured(config: Config) -> bool:
+    return not config.no_color and sys.stderr is not None and sys.stderr.isatty()
 
 
 def _raise_descriptor_limit() -> None:

@@ -272,7 +272,7 @@ def test_a_read_only_home_is_refused_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("umask", [0o000, 0o777], ids=["umask 000", "umask 777"])
 def test_everything_under_home_is_private(kimi: tuple[Upstream, Kimi], tmp_path: Path, umask: int) -> None:
-    """Prompts and answers are nobody else's business, whatever the umask (T08); and one that takes all hinders nothing."""
+    """Prompts are nobody else's business, whatever the umask (T08); and one that takes all away hinders nothing."""
     with Program(kimi[0].url, home=tmp_path, umask=umask) as program:
         ask(program, 3)
         program.wait_for_count(3)

@@ -193,9 +193,7 @@ def test_quiet_says_only_where_it_is_and_what_goes_wrong(programs: Callable[...,
 
 
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}], ids=["plain", "NO_COLOR", "FORCE_COLOR"])
-def test_a_file_or_pipe_gets_no_escapes(
-    programs: Callable[..., Program], kimi: Upstream, env: dict[str, str]
-) -> None:
+def test_a_file_or_pipe_gets_no_escapes(programs: Callable[..., Program], kimi: Upstream, env: dict[str, str]) -> None:
     """stderr is often redirected into a file."""
     program = programs(kimi, env=env)
     ask(program)
@@ -318,5 +316,3 @@ def test_a_burst_does_not_hide_the_record(programs: Callable[..., Program], kimi
     shown = program.stderr.count("New Row Inserted")
     left_out = sum(map(int, re.findall(r"(\d+) entries of this log were left out", program.stderr)))
     assert shown + left_out == 400
-
-

@@ -160,7 +160,9 @@ def test_a_request_without_an_answer_yet_is_told_that_it_was_stopped(
     assert (record.state, record.status, record.failure and record.failure.stage) == ("aborted", None, "wait_headers")
 
 
-@pytest.mark.parametrize("pair", [(a, b) for a in STOPS for b in STOPS], ids=lambda pair: f"{pair[0].name} {pair[1].name}")
+@pytest.mark.parametrize(
+    "pair", [(a, b) for a in STOPS for b in STOPS], ids=lambda pair: f"{pair[0].name} {pair[1].name}"
+)
 def test_the_second_signal_means_now(
     programs: Callable[..., Program], numbered: NumberedUpstream, pair: tuple[signal.Signals, signal.Signals]
 ) -> None:
@@ -188,7 +190,9 @@ def test_nothing_is_lost_when_it_is_stopped_at_once(
     if without_librarian:
         processes.kill(librarian)
     assert program.stop() == 0
-    rows = program.records() if without_librarian else [{"uid": row.uid, "state": row.state} for row in program.recent()]
+    rows = (
+        program.records() if without_librarian else [{"uid": row.uid, "state": row.state} for row in program.recent()]
+    )
     assert {row["uid"] for row in rows} == found
     assert (len(rows), {row["state"] for row in rows}) == (300, {"complete"})
     assert not list((program.directory / "journal").iterdir())
@@ -262,9 +266,7 @@ SINKS = {"a closed pipe": closed_pipe, "a full pipe": full_pipe, "a full disk": 
 
 
 @pytest.mark.parametrize("sink", SINKS)
-def test_a_log_that_nobody_takes_stops_nothing(
-    kimi: tuple[Upstream, Kimi], tmp_path: Path, sink: str
-) -> None:
+def test_a_log_that_nobody_takes_stops_nothing(kimi: tuple[Upstream, Kimi], tmp_path: Path, sink: str) -> None:
     """stderr and stdout can go away or fill up at any time (F38, F59): traffic, record and the end do not care."""
     with SINKS[sink]() as fd, Program(kimi[0].url, home=tmp_path, stdout=fd, stderr=fd) as program:
         found = ask_all(program.port, 200)
@@ -276,7 +278,7 @@ def test_a_log_that_nobody_takes_stops_nothing(
 
 
 def test_no_stdio_at_all_stops_nothing(kimi: tuple[Upstream, Kimi], tmp_path: Path) -> None:
-    """Started with its three descriptors closed, as some service managers do: no socket or file may take their place."""
+    """Started with its three descriptors closed, as some services are: no socket or file may take their place."""
     script = 'exec "$@" <&- >&- 2>&-'
     closing = ["sh", "-c", script, "sh"]
     with Program(kimi[0].url, home=tmp_path, stderr=subprocess.DEVNULL, wrapper=closing) as program:

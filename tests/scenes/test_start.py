@@ -169,7 +169,9 @@ def test_the_configured_key_replaces_the_client_s(
     assert ("warning" in program.stderr) == (way is key_flag)
 
 
-def test_a_route_takes_whole_segments_only(upstreams: Callable[..., Upstream], programs: Callable[..., Program]) -> None:
+def test_a_route_takes_whole_segments_only(
+    upstreams: Callable[..., Upstream], programs: Callable[..., Program]
+) -> None:
     """`/other` is not `/others`; the longest prefix counts; the rest of the target goes on byte for byte."""
     endpoint, other, deeper = (upstreams(route=ok) for _ in range(3))
     program = programs(endpoint, "--route", f"/other={other.url}/base", "--route", f"/other/deep={deeper.url}/v1")
@@ -220,7 +222,10 @@ def test_no_id_header_adds_nothing(programs: Callable[..., Program], kimi: tuple
     program = programs(kimi[0], "--no-id-header")
     with RawClient(program.port) as client:
         assert client.ask("POST", "/v1/chat/completions", BODY).header("x-moonpalace-id") is None
-        assert client.ask("POST", "/v1/chat/completions", BODY, "Origin: http://evil.test").header("x-moonpalace-id") is None
+        assert (
+            client.ask("POST", "/v1/chat/completions", BODY, "Origin: http://evil.test").header("x-moonpalace-id")
+            is None
+        )
     with RawClient(program.port) as client:
         assert client.send(b"nonsense\r\n\r\n").read_answer().header("x-moonpalace-id") is None
 
@@ -256,30 +261,30 @@ def test_an_endpoint_that_is_down_does_not_hinder_the_start(programs: Callable[.
     assert ask(program.port) == 502
 
 
-def test_the_config_file_of_the_original_is_read(
-    programs: Callable[..., Program], kimi: tuple[Upstream, Kimi], tmp_path: Path
-) -> None:
+def test_the_config_file_of_the_original_is_read(kimi: tuple[Upstream, Kimi], tmp_path: Path) -> None:
     """Whoever upgrades keeps the file. What is not built yet is said, not ignored; the key is used and not shown."""
     directory = tmp_path / ".moonpalace"
     directory.mkdir(mode=0o700)
     (directory / "config.yaml").write_text(SEED_CONFIG.format(key=OWN), "utf-8")
     (directory / "config.yaml").chmod(0o600)
-    program = programs(None, "--endpoint", kimi[0].url, home=tmp_path)
-    assert ask(program.port, "/v1/chat/completions", f"Authorization: Bearer {CLIENT}") == 200
-    assert kimi[0].requests[0].header("authorization") == f"Bearer {OWN}"
-    note = next(line for line in program.stderr_lines if "not active" in line)
-    for name in ("detect-repeat", "repeat-threshold", "repeat-min-length", "force-stream", "auto-cache",
-                 "cache-min-bytes", "cache-ttl", "cache-cleanup"):  # fmt: skip
-        assert name in note
-    assert OWN not in program.stderr
-    assert OWN not in program.cli("start", "--help").stdout
+    with Program(None, "--endpoint", kimi[0].url, home=tmp_path) as program:
+        assert ask(program.port, "/v1/chat/completions", f"Authorization: Bearer {CLIENT}") == 200
+        assert kimi[0].requests[0].header("authorization") == f"Bearer {OWN}"
+        note = next(line for line in program.stderr_lines if "not active" in line)
+        for name in ("detect-repeat", "repeat-threshold", "repeat-min-length", "force-stream", "auto-cache",
+                     "cache-min-bytes", "cache-ttl", "cache-cleanup"):  # fmt: skip
+            assert name in note
+        assert OWN not in program.stderr
+        assert OWN not in program.cli("start", "--help").stdout
 
 
 def test_flags_go_over_the_file(programs: Callable[..., Program], kimi: tuple[Upstream, Kimi], tmp_path: Path) -> None:
     """The documented order; a file with another endpoint must not win."""
     directory = tmp_path / ".moonpalace"
     directory.mkdir(mode=0o700)
-    (directory / "config.yaml").write_text("start:\n  endpoint: http://127.0.0.1:9\n  port: 1\n  key: sk-file-0123456789\n")
+    (directory / "config.yaml").write_text(
+        "start:\n  endpoint: http://127.0.0.1:9\n  port: 1\n  key: sk-file-0123456789\n"
+    )
     program = programs(kimi[0], "--key", OWN, home=tmp_path)
     assert ask(program.port) == 200
     assert kimi[0].requests[0].header("authorization") == f"Bearer {OWN}"

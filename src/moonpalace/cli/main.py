@@ -58,7 +58,7 @@ def run(args: Sequence[str]) -> int:
 
 
 def _fill_standard_streams() -> None:
-    """Where we were started with standard streams closed, nothing else may get their descriptors: point them at nothing."""
+    """Started with standard streams closed: point them at nothing, so that no file or socket gets their numbers."""
     if None not in (sys.stdin, sys.stdout, sys.stderr):
         return
     import os

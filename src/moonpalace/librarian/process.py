@@ -81,14 +81,25 @@ class _Librarian:
                 except StoreBusy as error:
                     self._tell(f"{error}; the journal keeps everything meanwhile")
                     time.sleep(_BUSY)
+                    if self._gives_up():
+                        return
                 except Exception as error:  # the librarian's loop: told, and tried again
                     self._tell(f"the record cannot be written: {error}; the journal keeps everything meanwhile")
                     self._drop()
-                    time.sleep(_RETRY[min(self._failures, len(_RETRY) - 1)])
+                    if self._gives_up():
+                        return
+                    time.sleep(_BUSY if self._stop.is_set() else _RETRY[min(self._failures, len(_RETRY) - 1)])
                     self._failures += 1
         finally:
             self._drop()
             self._lock.release()
+
+    def _gives_up(self) -> bool:
+        """Whether we were asked to end a while ago and still cannot write: the journal keeps the rest."""
+        if not self._stop.is_set():
+            return False
+        self._asked_at = self._asked_at or time.monotonic()
+        return time.monotonic() - self._asked_at > _GRACE
 
     def _wait_for_folder(self) -> bool:
         """The folder was taken away. The traffic process makes a new one with its next records; True: it will not."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
@@ -49,5 +50,7 @@ def describe(error: BaseException) -> tuple[str, str]:
             kind = "refused"
         elif isinstance(error, ConnectionResetError | BrokenPipeError):
             kind = "reset"
-        return kind, (error.strerror or str(error) or type(error).__name__).lower()
+        # The system's own words: asyncio's repeat the address.
+        text = os.strerror(error.errno) if error.errno else error.strerror or str(error) or type(error).__name__
+        return kind, text.lower()
     return "error", type(error).__name__

@@ -75,9 +75,9 @@ class NumberedUpstream:
 class Follower:
     """One request and its answer, read on a thread of its own. `raw` and `arrivals` (ns, length so far) grow."""
 
-    def __init__(self, port: int, name: str, count: int) -> None:
+    def __init__(self, port: int, name: str, count: int, prefix: str = "/v1") -> None:
         self.name, self.count = name, count
-        self.target = f"/v1/stream/{name}/{count}"
+        self.target = f"{prefix}/stream/{name}/{count}"
         self.raw = bytearray()
         self.arrivals: list[tuple[int, int]] = []
         self.ended_at: int | None = None  # only of an answer that ended as it should
@@ -114,20 +114,24 @@ class Follower:
 
 
 class Load:
-    """Keeps `width` requests going on a port, one after another on each thread: long streams and short answers."""
+    """Keeps `width` requests going on a port, one after another on each thread: long streams and short answers.
 
-    def __init__(self, port: int, name: str, width: int, longest: int = 100_000) -> None:
+    `quiet`: long streams only, so that nothing begins or ends beside them.
+    """
+
+    def __init__(self, port: int, name: str, width: int, longest: int = 100_000, *, quiet: bool = False) -> None:
         self.followers: list[Follower] = []
-        self._port, self._name, self._longest = port, name, longest
+        self._port, self._name, self._longest, self._quiet = port, name, longest, quiet
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=[n], daemon=True) for n in range(width)]
         for thread in self._threads:
             thread.start()
 
     def _counts(self, worker: int) -> Iterator[int]:
-        yield 3 + worker
+        if not self._quiet:
+            yield 3 + worker
         while True:
-            yield self._longest if worker % 2 else 1 + worker * 3
+            yield self._longest if worker % 2 or self._quiet else 1 + worker * 3
 
     def _run(self, worker: int) -> None:
         for number, count in enumerate(self._counts(worker)):

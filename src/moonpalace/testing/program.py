@@ -32,7 +32,7 @@ from ..store.base import Reader
 from ..store.sqlite import FILE_NAME, SqliteReader
 
 UNSET = "\0unset"  # as a variable's value: that variable is not there
-_START = re.compile(r'base_url to "http://127\.0\.0\.1:(\d+)')
+_START = re.compile(r'base_url to \\?"http://127\.0\.0\.1:(\d+)')
 _SOURCE = Path(moonpalace.__file__).parents[1]
 _DROPPED = re.compile(r"(?i).*_proxy|MOONPALACE_.*|.*_API_KEY|.*_BASE_URL|NO_COLOR|SSL_CERT_.*")
 
@@ -117,7 +117,9 @@ class Program:
     def _look_for_run(self) -> None:
         """The port from the run's own file, where stderr cannot be read."""
         while self.process.poll() is None and not self.port:
-            self.port = next((run.info.port for run in list_runs(self.directory) if run.info.pid == self.process.pid), 0)
+            self.port = next(
+                (run.info.port for run in list_runs(self.directory) if run.info.pid == self.process.pid), 0
+            )
             time.sleep(0.01)
         self._started.set()
 
