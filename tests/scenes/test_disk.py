@@ -160,6 +160,23 @@ def test_a_real_full_file_system(kimi: tuple[Upstream, Kimi], tmp_path: Path) ->
         subprocess.run(["umount", "-l", home], check=False)
 
 
+def test_a_start_on_a_full_file_system_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Whoever starts it is there to read the line; nothing half made stays behind."""
+    home = tmp_path / "full"
+    home.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", home], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("may not mount")
+    try:
+        fill(home / "ballast")
+        started = run_start(home, "--port", "0", "--endpoint", "http://127.0.0.1:9")
+        assert (started.returncode, "No space left" in one_line(started)) == (2, True)
+        assert [path for path in (home / ".moonpalace").rglob("*") if path.is_file()] == []
+        assert list((home / ".moonpalace" / "journal").iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", home], check=False)
+
+
 def fill(path: Path) -> None:
     """Takes all the room that there is."""
     with path.open("wb", buffering=0) as file:
@@ -345,3 +362,22 @@ def test_a_store_that_another_program_holds_delays_nothing(
         db.close()
     assert set(found) <= {row.uid for row in program.wait_for_count(103)}
     wait_for_words(program, "the record is written again")
+
+
+@pytest.mark.parametrize("start", [b"no database at all " * 500, b"SQLite format 3\0" + b"\xff" * 8176])
+def test_a_store_that_is_no_database_hinders_nothing(kimi: tuple[Upstream, Kimi], tmp_path: Path, start: bytes) -> None:
+    """F41: the traffic goes on and the journal keeps all of it; with the file moved away, the record is made anew."""
+    directory = tmp_path / ".moonpalace"
+    directory.mkdir(mode=0o700)
+    path = directory / FILE_NAME
+    path.write_bytes(start)
+    with Program(kimi[0].url, home=tmp_path) as program:
+        found = ask(program, 20)
+        wait_for_words(program, "move it away")
+        done = program.cli("list")
+        assert (done.returncode, done.stdout) == (4, "")
+        assert "move it away" in one_line(done)
+        assert path.read_bytes() == start, "somebody may want to save what is in it"
+        path.rename(tmp_path / "aside")
+        assert {row.uid for row in program.wait_for_count(20)} == set(found)
+        assert program.stop() == 0

@@ -387,10 +387,42 @@ def test_many_connections_at_once_are_all_served(numbered: NumberedUpstream, pro
         sock.sendall(request("POST", f"/v1/stream/b{number}/1", host=f"127.0.0.1:{program.port}"))
     for sock in socks:
         data = b""
-        while not data.endswith(b"0\r\n\r\n"):
+        while not data.endswith(b"\r\n0\r\n\r\n"):
             piece = sock.recv(65_536)
             assert piece
             data += piece
         sock.close()
     rows = program.wait_for_count(300)
     assert (len(rows), {row.state for row in rows}) == (300, {"complete"})
+
+
+def test_without_descriptors_it_waits_and_recovers(
+    upstreams: Callable[..., Upstream], programs: Callable[..., Program]
+) -> None:
+    """F47: what runs goes on, what is new waits or fails alone, and afterwards all is as before."""
+    resource = pytest.importorskip("resource")
+    upstream = upstreams(route=lambda asked: [Send(HEAD % 2 + b"ok")])
+    program = programs(upstream)
+    pid = program.process.pid
+    with RawClient(program.port) as kept:
+        assert kept.ask("GET", "/before").status == 200
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (processes.descriptors(pid) + 4, hard))
+        crowd = [socket.create_connection(("127.0.0.1", program.port)) for _ in range(40)]
+        for number in range(20):
+            assert kept.ask("GET", f"/meanwhile/{number}").status == 200
+        for sock in crowd:
+            sock.close()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+    until = time.monotonic() + 10
+    while True:
+        try:
+            with RawClient(program.port, limit=1) as client:
+                if client.ask("GET", "/after").status == 200:
+                    break
+        except OSError:
+            pass
+        assert time.monotonic() < until, program.stderr[-2000:]
+    rows = {row.path: row.state for row in program.wait_for_count(22)}
+    assert rows["/after"] == "complete"
+    assert {rows[f"/meanwhile/{number}"] for number in range(20)} == {"complete"}

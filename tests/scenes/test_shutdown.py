@@ -177,24 +177,35 @@ def test_the_second_signal_means_now(
     assert program.wait_for_path(follower.target).state == "aborted"
 
 
-@pytest.mark.parametrize("without_librarian", [False, True], ids=["as usual", "its librarian was just killed"])
 def test_nothing_is_lost_when_it_is_stopped_at_once(
-    programs: Callable[..., Program], kimi: tuple[Upstream, Kimi], without_librarian: bool
+    programs: Callable[..., Program], kimi: tuple[Upstream, Kimi]
 ) -> None:
-    """300 answers, then SIGTERM without a breath: all 300 are on record once the process has ended."""
-    if without_librarian and not processes.available:
-        pytest.skip("needs /proc to find the librarian")
+    """300 answers, then SIGTERM without a breath: all 300 are in the store once the process has ended."""
     program = programs(kimi[0])
-    librarian = processes.librarian(program.process.pid) if processes.available else 0
     found = ask_all(program.port, 300)
-    if without_librarian:
-        processes.kill(librarian)
     assert program.stop() == 0
-    rows = (
-        program.records() if without_librarian else [{"uid": row.uid, "state": row.state} for row in program.recent()]
-    )
-    assert {row["uid"] for row in rows} == found
-    assert (len(rows), {row["state"] for row in rows}) == (300, {"complete"})
+    assert {row.uid: row.state for row in program.recent()} == dict.fromkeys(found, "complete")
+    assert not list((program.directory / "journal").iterdir())
+
+
+@pytest.mark.skipif(not processes.available, reason="needs /proc to find the librarian")
+@pytest.mark.parametrize(
+    "by_command",
+    [True, pytest.param(False, marks=pytest.mark.xfail(strict=False, reason="a dead librarian is not replaced then"))],
+    ids=["the next command", "the store itself"],
+)
+def test_nothing_is_lost_when_the_librarian_died_just_before(
+    programs: Callable[..., Program], kimi: tuple[Upstream, Kimi], by_command: bool
+) -> None:
+    """Of the two processes the one that takes in is gone: what it left is taken in all the same."""
+    program = programs(kimi[0])
+    librarian = processes.librarian(program.process.pid)
+    found = ask_all(program.port, 300)
+    processes.kill(librarian)
+    assert program.stop() == 0
+    states = {row["uid"]: row["state"] for row in program.records()} if by_command else {}
+    states = states or {row.uid: str(row.state) for row in program.recent()}
+    assert states == dict.fromkeys(found, "complete")
     assert not list((program.directory / "journal").iterdir())
 
 

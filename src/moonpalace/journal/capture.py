@@ -1,6 +1,7 @@
 """The record's copy of one body on its way by: redacted, bounded, hashed.
 
 1. Up to `limit` bytes are kept as they come; past it only the last `TAIL` bytes, the true length and the SHA-256.
+   A body whose head already says that it is over the limit keeps `HEAD` bytes at its beginning.
 2. `feed` and `close` never raise and never wait.
 """
 

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 ASKED, SENT, TOLD, DELIVERED = range(4)
+HEAD = 1024 * 1024  # what is kept at the beginning of a body over the limit
 SIDES = ("asked", "sent", "told", "delivered")
 
 Mark = tuple[int, int, int]  # at: offset in this record's data, kept: bytes there, original: bytes that stood there

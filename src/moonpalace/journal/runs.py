@@ -65,6 +65,7 @@ def create_run(home: Path, info: RunInfo) -> Run:
         write_private(path / "run.json", msgspec.json.encode(info))
     except OSError as error:
         lock.release()
+        shutil.rmtree(path, ignore_errors=True)
         raise UsageError(
             f"the journal cannot be begun in {folder(home)} ({error.strerror}): free space, or mend that folder"
         ) from None

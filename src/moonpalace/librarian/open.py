@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from ..core.exchange import Redaction
-from ..journal.records import Arrived, BodyEnd, Chunk, Delivered, Interim, Sent, Told, Tried
+from ..journal.records import HEAD, Arrived, BodyEnd, Chunk, Delivered, Interim, Sent, Told, Tried
 from ..store.rows import Position
 
 LONG = 3 * 64  # numbers of a timeline that is kept compact: long streams stay open for long, and many at once
@@ -40,9 +40,27 @@ class Side:
         self.kept += len(data)
 
     def data(self) -> bytes:
-        """All that was kept."""
+        """All that was kept; of a body that was too long for that, its beginning."""
         pieces = self.pieces
+        if self.end is not None and self.end.tail and self.kept > HEAD:
+            self._shorten()
+            pieces = self.pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _shorten(self) -> None:
+        """Keep whole pieces up to `HEAD` bytes."""
+        size = count = 0
+        for piece in self.pieces:
+            size += len(piece)
+            if size > HEAD and count:
+                break
+            count += 1
+        del self.pieces[count:]
+        self.kept = sum(map(len, self.pieces))
+        if self.marks is not None:
+            self.marks = [mark for mark in self.marks if mark.at + mark.kept <= self.kept]
+        if self.decoded_from is not None and self.decoded_from >= self.kept:
+            self.decoded_at = self.decoded_from = None
 
     @property
     def exact(self) -> bool:

@@ -16,7 +16,7 @@ from ..core.headers import HeaderLine
 from ..journal import records
 from ..journal.capture import Capture, whole
 from ..journal.writer import Journal
-from ..wire.http1 import Head, RequestHead, ResponseHead
+from ..wire.http1 import LENGTH, Head, RequestHead, ResponseHead
 from ..wire.redact import Redactor
 from .heads import Edit
 
@@ -97,7 +97,10 @@ class Scribe:
         assert head is not None
         # Header lines first: a key learnt there is then known when the target is looked at.
         note.kept = redactor.lines(head.lines, head.special)
+        known = redactor.version
         note.start = b"%b %b HTTP/1.%d" % (head.method, redactor.target(note.target), head.minor)
+        if redactor.version != known:  # a secret of the query may stand in a header too
+            note.kept = redactor.lines(head.lines, head.special)
         block = b"\r\n".join(note.kept)
         self._journal.add(
             records.Arrived(note.seq, note.at_ns, note.wall_ns, note.uid, note.peer, note.start, block, endpoint, route)
@@ -154,8 +157,10 @@ class Scribe:
         capture = note.asked if side == records.ASKED else note.told
         if capture is None:
             encodings = head.get_all(b"content-encoding")
+            known_long = head.framing == LENGTH and head.length > self._body_limit
+            limit = min(records.HEAD, self._body_limit) if known_long else self._body_limit
             capture = Capture(
-                self._journal, self._redactor, note.seq, side, self._body_limit,
+                self._journal, self._redactor, note.seq, side, limit,
                 b", ".join(encodings) if encodings else None,
             )  # fmt: skip
             if side == records.ASKED:

@@ -143,7 +143,8 @@ class Proxy:
     def _may_use_key(self, connection: ClientConnection) -> bool:
         if connection.allowed is None:
             found = self._peer(connection)
-            connection.allowed = found is None or found.uid in (-1, 0, peers.own_uid())
+            # An orphaned socket has no owner any more: nobody who could read the answer either.
+            connection.allowed = found is None or (found.inode != 0 and found.uid in (0, peers.own_uid()))
         return connection.allowed
 
     def cors_lines(self, head: http1.RequestHead) -> list[HeaderLine]:
