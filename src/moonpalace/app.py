@@ -22,10 +22,11 @@ def start(config: Config) -> int:
 
 
 class Record:
-    """The record, open for reading."""
+    """The record, open for reading. `notes`: sentences that the user should see."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, notes: tuple[str, ...] = ()) -> None:
         self.reader = reader
+        self.notes = notes
 
     def close(self) -> None:
         """Give the file back."""
@@ -35,16 +36,18 @@ class Record:
 def open_record(config: Config) -> Record:
     """The record, with everything in it that was captured until now. Raises: StoreError."""
     home: Path = config.home
+    notes: tuple[str, ...] = ()
     if (home / "journal").is_dir():
         from .librarian.catchup import take_in_dead_runs, wait_until_current
 
         take_in_dead_runs(home)
-        wait_until_current(home)
+        if not wait_until_current(home):
+            notes = ("the librarian is behind: what was captured last is not in the record yet",)
     from .store.sqlite import SqliteReader, StoreEmpty
 
     try:
-        return Record(SqliteReader(home / "moonpalace.sqlite"))
+        return Record(SqliteReader(home / "moonpalace.sqlite"), notes)
     except StoreEmpty:
         from .store.base import Nothing
 
-        return Record(Nothing())
+        return Record(Nothing(), notes)

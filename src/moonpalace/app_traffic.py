@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from queue import SimpleQueue
 from typing import Any
 
 from . import __version__
+from .app_beside import Librarian, Notices
 from .config import Config, StartConfig
 from .core.errors import UsageError
 from .core.ids import UidMaker, uid_text
@@ -26,96 +23,12 @@ from .journal import home as home_folder
 from .journal import process, runs
 from .journal.records import RunEnded, RunStarted
 from .journal.writer import Journal
-from .librarian.log import message_line
 from .net import bind, loop, proxy_env, tls
 from .net.origin import Origin, parse_base_url
 from .proxy.gate import Gate
 from .proxy.routes import Route, Routes
 from .proxy.server import Proxy, Settings
 from .wire.redact import Redactor
-
-
-class Notices:
-    """Lines for stderr, written by a thread of their own: a stuck terminal must not stop anything."""
-
-    def __init__(self, *, colour: bool, as_json: bool) -> None:
-        self._look = {"colour": colour, "as_json": as_json}
-        self._queue: SimpleQueue[str | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
-        self._thread.start()
-
-    def say(self, text: str) -> None:
-        """One line, in the look of the request log."""
-        self._queue.put(message_line(text, datetime.now(UTC), **self._look))
-
-    def _run(self) -> None:
-        while (line := self._queue.get()) is not None:
-            try:
-                sys.stderr.write(line)
-                sys.stderr.flush()
-            except (OSError, ValueError):
-                return
-
-    def close(self) -> None:
-        """Say what is left, within a second."""
-        self._queue.put(None)
-        self._thread.join(1.0)
-
-
-class Librarian:
-    """The child process that takes the journal in. Its standard input is a pipe: when that ends, it finishes."""
-
-    def __init__(self, arguments: list[str], say: Callable[[str], None]) -> None:
-        self._arguments = arguments
-        self._say = say
-        self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = False
-        self._thread = threading.Thread(target=self._watch, name="librarian", daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        pause = 0.1
-        while not self._stopping:
-            begun = time.monotonic()
-            try:
-                self._child = child = subprocess.Popen(
-                    [sys.executable, "-m", "moonpalace.librarian.process", *self._arguments],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                )
-            except OSError as error:
-                self._say(f"the librarian cannot be started ({error.strerror}); the journal keeps everything meanwhile")
-                time.sleep(5)
-                continue
-            if self._stopping:
-                self._end_input(child)
-            code = child.wait()
-            if self._stopping:
-                return
-            pause = 0.1 if time.monotonic() - begun > 10 else min(pause * 2, 5.0)
-            self._say(f"the librarian ended (exit {code}) and is started again; traffic and journal are not affected")
-            time.sleep(pause)
-
-    @staticmethod
-    def _end_input(child: subprocess.Popen[bytes]) -> None:
-        try:
-            if child.stdin:
-                child.stdin.close()
-        except OSError:
-            pass
-
-    def finish(self, timeout: float) -> bool:
-        """Let it take in the rest. False when that took too long; the next command goes on with it."""
-        self._stopping = True
-        child = self._child
-        if child is None:
-            return False
-        self._end_input(child)
-        try:
-            child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
 
 
 def start(config: Config) -> int:
@@ -155,17 +68,19 @@ def start(config: Config) -> int:
             )
 
         events = asyncio.get_running_loop()
+        events.set_exception_handler(_Troubles(notices.say))
         journal = Journal(run.path, opened, events, trouble=notices.say)
         proxy = Proxy(routes, gate, redactor, journal, served, say=notices.say)
+        told = _listen_to_signals(events, proxy, notices.say)
         await proxy.serve(sockets)
         notices.say(f'MoonPalace Starts => change base_url to "{base_url}"')
         _say_ways(routes, notices.say)
         librarian = Librarian(_librarian_arguments(config, run.info.run), notices.say)
-        sys.setswitchinterval(0.0005)  # the journal thread gives way to the loop sooner
+        sys.setswitchinterval(0.0005)  # the journal's thread gives way to the loop sooner
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        await _until_told_to_stop(events, proxy, notices.say)
+        await told.wait()
         aborted = await proxy.drain()
         if aborted:
             notices.say(f"stopped; {aborted} running exchanges were broken off and are on record as aborted")
@@ -174,8 +89,8 @@ def start(config: Config) -> int:
             ending.append("not everything could be written to the journal: see the lines above")
         if run.lock is not None:
             run.lock.release()
-        if not await asyncio.to_thread(librarian.finish, 30.0):
-            ending.append("the librarian is still busy; the next command takes in the rest")
+        if not await asyncio.to_thread(librarian.finish, 30.0, proxy.is_hurried):
+            ending.append("the librarian did not finish; the next command takes in the rest")
         return 0
 
     code = loop.run(main(), factory)
@@ -185,13 +100,30 @@ def start(config: Config) -> int:
     return code
 
 
-async def _until_told_to_stop(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Callable[[str], None]) -> None:
-    """Wait for the first signal; the second one stops the draining."""
+class _Troubles:
+    """The event loop's own complaints, such as too many open files: one line each, and not the same again and again."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said: dict[str, float] = {}
+
+    def __call__(self, events: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        text = f"{context.get('message', 'the event loop met an error')}: {reason}"
+        now = time.monotonic()
+        if now - self._said.get(text, -60.0) >= 60.0:
+            self._said[text] = now
+            self._say(text)
+
+
+def _listen_to_signals(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Callable[[str], None]) -> asyncio.Event:
+    """The event that the first signal sets; the second one hurries everything that still waits."""
     told = asyncio.Event()
 
     def on_signal() -> None:
         if told.is_set():
-            proxy.stop_now()
+            proxy.hurry()
             return
         told.set()
         running = len(proxy.flows)
@@ -208,7 +140,7 @@ async def _until_told_to_stop(events: asyncio.AbstractEventLoop, proxy: Proxy, s
             signal.signal(number, lambda *_: events.call_soon_threadsafe(on_signal))
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    await told.wait()
+    return told
 
 
 def _routes(config: Config) -> Routes:

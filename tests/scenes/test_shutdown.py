@@ -191,7 +191,7 @@ def test_nothing_is_lost_when_it_is_stopped_at_once(
 @pytest.mark.skipif(not processes.available, reason="needs /proc to find the librarian")
 @pytest.mark.parametrize(
     "by_command",
-    [True, pytest.param(False, marks=pytest.mark.xfail(strict=False, reason="a dead librarian is not replaced then"))],
+    [True, False],
     ids=["the next command", "the store itself"],
 )
 def test_nothing_is_lost_when_the_librarian_died_just_before(
@@ -213,7 +213,7 @@ def test_nothing_is_lost_when_the_librarian_died_just_before(
     "at_once",
     [
         False,
-        pytest.param(True, marks=pytest.mark.xfail(strict=False, reason="a librarian that only starts yet dies of it")),
+        True,
     ],
     ids=["later", "at once"],
 )

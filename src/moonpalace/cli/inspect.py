@@ -51,6 +51,8 @@ def command(
     from ..service.select import Wanted, select
 
     with closing(app.open_record(config.for_reading())) as record:
+        for note in record.notes:
+            say(note)
         selected = select(record.reader, Wanted(reference, local_id, chatcmpl, requestid))
     _show(selected.exchange, asked, view)
     if selected.others:

@@ -9,6 +9,7 @@ import click
 
 from ..core.errors import UsageError
 from .flags import Command, switch
+from .program import say
 
 
 @click.command("list", cls=Command)
@@ -31,6 +32,8 @@ def command(limit: int, verbose: bool | None, chatonly: bool | None, json: bool 
     from .table import table
 
     with closing(app.open_record(config.for_reading())) as record:
+        for note in record.notes:
+            say(note)
         found = listing.recent(record.reader, limit, chat_only=bool(chatonly))
     if json:
         render.write_json([listing.summary(exchange) for exchange in found])

@@ -285,6 +285,11 @@ class ClientConnection(asyncio.Protocol):
         """Whether no exchange is under way."""
         return self._exchange is None and not self._lingering
 
+    def take_partial_head(self) -> bytes:
+        """What came of a head that is not whole; nothing will be made of it any more."""
+        raw, self._buffer = self._buffer, b""
+        return raw
+
     def pause(self) -> None:
         """Read no more for now."""
         if not self._paused and not self._closed:

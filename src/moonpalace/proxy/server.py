@@ -192,9 +192,13 @@ class Proxy:
             origin.drop_old(now)
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    def stop_now(self) -> None:
+    def hurry(self) -> None:
         """The second signal: wait no longer."""
         self._now_please.set()
+
+    def is_hurried(self) -> bool:
+        """Whether there is no time left to wait for anything."""
+        return self._now_please.is_set()
 
     async def drain(self) -> int:
         """Stop in order. Gives the number of exchanges that had to be aborted."""
@@ -204,6 +208,9 @@ class Proxy:
         for connection in list(self.connections):
             connection.stopping = True
             if connection.is_idle:
+                raw = connection.take_partial_head()
+                if raw:
+                    self._record_stray(connection, raw, State.ABORTED, "shutdown", "the proxy was stopped meanwhile")
                 connection.transport.close()
         if self.flows and not self._now_please.is_set():
             waits = [asyncio.ensure_future(event.wait()) for event in (self._emptied, self._now_please)]

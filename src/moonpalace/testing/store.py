@@ -48,6 +48,7 @@ class FakeRecord:
     def __init__(self, exchanges: Iterable[Exchange] = ()) -> None:
         self.reader = FakeReader(exchanges)
         self.closed = False
+        self.notes: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Remembered in `closed`."""
