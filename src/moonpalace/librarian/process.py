@@ -28,6 +28,7 @@ from ..store.sqlite import FILE_NAME, SqliteWriter, StoreBusy
 from ..store.sqlite.rows import from_tuples
 from . import log
 from .catchup import discard, take_in_dead_runs
+from .pace import Pace, journal_size
 from .sink import Sink
 from .taker import Taker
 
@@ -63,6 +64,7 @@ class _Librarian:
         self._taker: Taker | None = None
         self._told = ""  # the last trouble told, so that each is told once
         self._failures = 0
+        self._pace = Pace(time.monotonic, lambda: journal_size(self._run.path))
         self._next_look = 0.0
         self._asked_at: float | None = None
 
@@ -117,6 +119,7 @@ class _Librarian:
             self._next_look = now + _LOOK_FOR_DEAD
             self._take_in_the_dead()
         taker = self._ready()
+        begun = time.monotonic()
         taken = taker.step()
         for text in taker.troubles:
             self._log.offer([text])
@@ -124,6 +127,9 @@ class _Librarian:
             if taken:
                 self._log.offer(taken)
             self._recovered()
+            rest = self._pace.rest(time.monotonic() - begun)
+            if rest:
+                self._stop.wait(rest)
             return False
         if self._stop.is_set():
             return self._finish(taker)

@@ -184,7 +184,7 @@ class Flow:
         self._expect_timer = None
         if not self.over and not self._asked_done and self._told_head is None and not self._continued:
             self._continued = True
-            self._client.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._proxy.outbox.put(self._client.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def asked_body(self, data: bytes) -> None:
         """A piece of the request's body came."""
@@ -229,7 +229,7 @@ class Flow:
         up = self._up
         if up and self._upstream is not None:
             self._up = []
-            self._upstream.transport.write(up[0] if len(up) == 1 else b"".join(up))
+            self._proxy.outbox.put(self._upstream.transport, up[0] if len(up) == 1 else b"".join(up))
 
     def _head_timed_out(self, limit: float) -> None:
         if not self.over and self._told_head is None:
@@ -242,6 +242,7 @@ class Flow:
         if self.over:
             return
         self.flush_told()
+        self._proxy.outbox.flush()
         failure = Failure(Stage.READ_REQUEST, error.kind, str(error), raw[:4096])
         self._keep = False
         if self._told_head is None:
@@ -343,11 +344,13 @@ class Flow:
         down = self._down
         if down:
             self._down = []
-            self._client.transport.write(down[0] if len(down) == 1 else b"".join(down))
+            self._proxy.outbox.put(self._client.transport, down[0] if len(down) == 1 else b"".join(down))
 
     def _complete(self) -> None:
         client = self._client
         self._end(State.COMPLETE, None)
+        if not self._keep or client.stopping or client.half_closed:
+            self._proxy.outbox.flush()  # the connection may be closed now
         client.finish(keep_alive=self._keep)
 
     def told_failed(self, failure: Failure) -> None:
@@ -373,6 +376,7 @@ class Flow:
     def _fail(self, failure: Failure) -> None:
         """The upstream's side failed."""
         self.flush_told()
+        self._proxy.outbox.flush()
         if self._told_head is not None:
             self._end(State.TRUNCATED, failure)
             self._client.break_off(reset=not self._chunked_out and self._told_head.framing != http1.LENGTH)
@@ -396,6 +400,7 @@ class Flow:
         if self._head.method == b"HEAD":
             body = b""
         lines = [http1.raw_line(*pair) for pair in pairs]
+        proxy.outbox.flush()
         self._client.transport.write(http1.head_bytes(start, lines) + body)
         proxy.scribe.leave(proxy.scribe.answered, self._note, start, lines, body, proxy.clock_ns())
         self._delivered = len(body)
@@ -419,6 +424,7 @@ class Flow:
         if self.over:
             return
         stage = Stage.READ_REQUEST if not self._asked_done else self._stage
+        self._proxy.outbox.flush()
         if self._told_head is None:
             self._keep = False
             self._answer(503, error_body("the proxy is being stopped", stage, "proxy_server_error"))

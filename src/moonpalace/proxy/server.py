@@ -19,6 +19,7 @@ from ..core.ids import UidMaker, uid_text
 from ..journal.writer import Journal
 from ..net import peer as peers
 from ..net.listener import ClientConnection
+from ..net.outbox import Outbox
 from ..wire import http1
 from ..wire.redact import Redactor
 from .answers import error_body, own_answer
@@ -61,6 +62,7 @@ class Proxy:
         self.loop = asyncio.get_running_loop()
         self.connect_timeout = settings.connect_timeout
         self.head_timeout = settings.head_timeout
+        self.outbox = Outbox(self.loop)
         self.scribe = Scribe(journal, redactor, settings.body_limit, say)
         self.id_header = settings.id_header
         self._drain_seconds = settings.drain
@@ -87,6 +89,7 @@ class Proxy:
         """Bytes that are no request: refused, and on record with their beginning."""
         uid = self._record_stray(connection, raw, State.REJECTED, error.kind, str(error))
         body = error_body(str(error), Stage.READ_REQUEST, "request_rejected")
+        self.outbox.flush()  # an answer before this one goes first
         start, lines = own_answer(error.status, body, uid=uid if self.id_header else None, close=True)
         connection.transport.write(http1.head_bytes(start, [http1.raw_line(*line) for line in lines]) + body)
         connection.finish(keep_alive=False)
@@ -203,6 +206,7 @@ class Proxy:
     async def drain(self) -> int:
         """Stop in order. Gives the number of exchanges that had to be aborted."""
         self.draining = True
+        self.outbox.flush()
         for server in self._servers:
             server.close()
         for connection in list(self.connections):
