@@ -533,5 +533,5 @@ def test_what_may_become_an_answer(data: bytes, may: bool) -> None:
 
 def test_a_head_is_written_as_it_was_read() -> None:
     """And a head without lines has its empty line too."""
-    assert head_bytes(b"GET / HTTP/1.1", [raw_line(b"A", b"b"), b"c:d"]) == b"GET / HTTP/1.1\r\nA: b\r\nc:d\r\n\r\n"
+    assert head_bytes(b"GET / HTTP/1.1", raw_line(b"A", b"b") + b"\r\nc:d") == b"GET / HTTP/1.1\r\nA: b\r\nc:d\r\n\r\n"
     assert head_bytes(b"HTTP/1.1 204 x", []) == b"HTTP/1.1 204 x\r\n\r\n"

@@ -1,7 +1,7 @@
 """The traffic side of the journal: records go in, frames come out on disk. Append-only, and never in the traffic's way.
 
 1. `add` costs an append to a list; nothing here waits. A thread of its own does what may block: opening, writing.
-2. Arrivals and ends leave at once (`now=True`: within 2 ms, 8 when busy); pieces of bodies leave in groups, at most
+2. Arrivals and ends leave at once (`now=True`: within 1 ms, 8 when busy); pieces of bodies leave in groups, at most
    `GROUP` apart. `before_flush` may add what it has held back.
 3. What the disk does not take stays in a ring of bounded size. When the ring is full the oldest frames are dropped,
    counted, and named by a `Lost` record as soon as the disk takes it.
@@ -29,7 +29,7 @@ from . import records
 from .records import Lost, Record, RunStarted
 
 GROUP = 0.025  # seconds between groups of chunks
-AT_ONCE = 0.002  # seconds until an arrival or an end leaves
+AT_ONCE = 0.001  # seconds until an arrival or an end leaves
 BUSY = 0.008  # the same while there is much to write: fewer, larger groups
 MUCH = 100  # records in a group
 SEGMENT = 64 * 1024 * 1024

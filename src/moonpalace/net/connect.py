@@ -186,7 +186,7 @@ class _Tunnel(asyncio.Protocol):
         lines = [http1.raw_line(b"Host", target)]
         if self._origin.proxy.authorization:
             lines.append(http1.raw_line(b"Proxy-Authorization", self._origin.proxy.authorization))
-        self.transport.write(http1.head_bytes(b"CONNECT %b HTTP/1.1" % target, lines))
+        self.transport.write(http1.head_bytes(b"CONNECT %b HTTP/1.1" % target, b"\r\n".join(lines)))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -57,6 +57,7 @@ class Flow:
     _continued = False
     _tries: list[tuple[str, int, int, str]] = []  # noqa: RUF012 - replaced, never changed
     _stage = Stage.ACCEPT
+    _target = b""
     _route: Route
     _note: Note
     over = False
@@ -88,15 +89,21 @@ class Flow:
                 self._up.append(body)
                 self._send_end()
         self._note = note = proxy.note(self._client, head, target, at_ns)
-        scribe = proxy.scribe
-        scribe.leave(scribe.arrived, note, route.origin.base_url, route.prefix.decode("latin-1"))
         proxy.flows.add(self)
+        scribe = proxy.scribe
+        if edit is not None and connection is not None and body is not None:
+            scribe.leave_whole(
+                len(body), scribe.request, note, route.origin.base_url, route.name, body, edit, self._target,
+                self._about(connection, ""), proxy.clock_ns(),
+            )  # fmt: skip
+            return
+        scribe.leave(scribe.arrived, note, route.origin.base_url, route.name)
         if refusal is not None:
             self._refuse(refusal)
             return
         if body is not None:
             scribe.leave_piece(len(body), scribe.body, note, ASKED, head, body, proxy.clock_ns())
-        if connection is not None and edit is not None:
+        if edit is not None and connection is not None:
             self._leave_sent(connection, edit, "")
             return
         self._stage = Stage.RESOLVE
@@ -155,29 +162,33 @@ class Flow:
         connection.start(self, to_head=head.method == b"HEAD")
         stand_in = self._proxy.redactor.fingerprint(route.key) if route.key is not None else b""
         edit = to_upstream(head, origin.host_line, route.key, stand_in)
-        lines = edit.wire(head.lines)
         target = route.target(head.target)
         if origin.is_absolute:
             target = b"http://" + origin.host_line + target
             if origin.proxy and origin.proxy.authorization:
-                lines.append(http1.raw_line(b"Proxy-Authorization", origin.proxy.authorization))
-        self._up.append(http1.head_bytes(b"%b %b HTTP/1.1" % (head.method, target), lines))
+                credentials = http1.raw_line(b"Proxy-Authorization", origin.proxy.authorization)
+                edit.append_secret(credentials, b"Proxy-Authorization: [configured]")
+        self._target = target
+        self._up.append(http1.head_bytes(b"%b %b HTTP/1.1" % (head.method, target), edit.wire(head.lines)))
         self._stage = Stage.SEND
         if head.expect_continue:
             self._expect_timer = self._proxy.loop.call_later(EXPECT_SECONDS, self._continue)
         return edit
 
     def _leave_sent(self, connection: UpstreamConnection, edit: Edit, tls: str) -> None:
-        origin, scribe = self._route.origin, self._proxy.scribe
-        upstream: dict[str, object] = {"address": connection.address, "reused": connection.uses > 1}
+        scribe = self._proxy.scribe
+        about = self._about(connection, tls)
+        scribe.leave(scribe.sent, self._note, edit, self._target, about, self._proxy.clock_ns())
+
+    def _about(self, connection: UpstreamConnection, tls: str) -> dict[str, object]:
+        """What the record says of the connection."""
+        about: dict[str, object] = {"address": connection.address, "reused": connection.uses > 1}
         if tls:
-            upstream["tls"] = tls
-        if origin.proxy:
-            upstream["proxy"] = origin.proxy.name
-        target = self._route.target(self._head.target)
-        if origin.is_absolute:
-            target = b"http://" + origin.host_line + target
-        scribe.leave(scribe.sent, self._note, edit, target, upstream, self._proxy.clock_ns())
+            about["tls"] = tls
+        proxy_server = self._route.origin.proxy
+        if proxy_server:
+            about["proxy"] = proxy_server.name
+        return about
 
     def _continue(self) -> None:
         """The upstream says nothing to `Expect: 100-continue`: let the client begin, or both would wait."""
@@ -266,9 +277,12 @@ class Flow:
 
     def told_head(self, head: http1.ResponseHead) -> None:
         """The answer's head: passed on with our framing."""
-        self._take_head(head)
+        line, edit = self._take_head(head)
+        proxy, scribe = self._proxy, self._proxy.scribe
+        scribe.leave(scribe.told, self._note, head, line, edit, proxy.clock_ns())
 
-    def _take_head(self, head: http1.ResponseHead) -> None:
+    def _take_head(self, head: http1.ResponseHead) -> tuple[bytes, Edit]:
+        """Gives the status line as delivered, and what was changed in the head."""
         self._told_head = head
         self._stage = Stage.READ_BODY
         if self._timer is not None:
@@ -284,12 +298,11 @@ class Flow:
         edit = to_client(head, chunked=chunked, minor=asked.minor, own=self._own_lines())
         line = _status_line(head)
         self._down.append(http1.head_bytes(line, edit.wire(head.lines)))
-        scribe = proxy.scribe
-        scribe.leave(scribe.told, self._note, head, line, edit, proxy.clock_ns())
+        return line, edit
 
     def _own_lines(self) -> list[bytes]:
         proxy = self._proxy
-        own = [http1.raw_line(*line) for line in proxy.cors_lines(self._head)]
+        own = [http1.raw_line(*line) for line in proxy.cors_lines(self._head)] if proxy.gate.has_origins else []
         if proxy.id_header:
             own.append(b"x-moonpalace-id: %b" % uid_text(self._note.uid).encode())
         if not self._keep:
@@ -306,12 +319,12 @@ class Flow:
 
     def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
         """Head and body came in one piece: the usual small answer."""
-        self._take_head(head)
+        line, edit = self._take_head(head)
         self._down.append(body)
         self.flush_told()
         self._delivered = len(body)
         proxy, scribe = self._proxy, self._proxy.scribe
-        scribe.leave_piece(len(body), scribe.body, self._note, TOLD, head, body, proxy.clock_ns())
+        scribe.leave_whole(len(body), scribe.answer, self._note, head, line, edit, body, proxy.clock_ns())
         self._told_over(extra=False)
 
     def told_end(self, trailers: list[HeaderLine], extra: bool) -> None:
@@ -399,10 +412,10 @@ class Flow:
         start, pairs = own_answer(status, body, uid=uid, close=not keep, more=more)
         if self._head.method == b"HEAD":
             body = b""
-        lines = [http1.raw_line(*pair) for pair in pairs]
+        block = b"\r\n".join([http1.raw_line(*pair) for pair in pairs])
         proxy.outbox.flush()
-        self._client.transport.write(http1.head_bytes(start, lines) + body)
-        proxy.scribe.leave(proxy.scribe.answered, self._note, start, lines, body, proxy.clock_ns())
+        self._client.transport.write(http1.head_bytes(start, block) + body)
+        proxy.scribe.leave(proxy.scribe.answered, self._note, start, block, body, proxy.clock_ns())
         self._delivered = len(body)
         self._client.finish(keep_alive=keep)
 

@@ -32,10 +32,14 @@ class Refusal:
     message: str
 
 
+def _is_plain(head: RequestHead) -> bool:
+    return head.target.startswith(b"/") and head.method != b"CONNECT"
+
+
 class Gate:
     """`ports`: the ports we listen on; `hosts`: more host names, with or without a port; `origins`: web origins."""
 
-    __slots__ = ("_hosts", "_known", "_origins", "_ports")
+    __slots__ = ("_hosts", "_known", "_origins", "has_origins")
 
     def __init__(self, port: int, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self._hosts = {(host, port) for host in _LOOPBACK}
@@ -43,10 +47,14 @@ class Gate:
             name, own_port = split_host(entry) or split_host(f"[{entry}]") or (entry.lower(), None)
             self._hosts.add((name, port if own_port is None else own_port))
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in origins)
+        self.has_origins = bool(self._origins)
         self._known: dict[bytes, bool] = {}
 
     def check(self, head: RequestHead) -> Refusal | None:
         """None when the request may pass."""
+        told = [line for _, line in head.special if line.flags & GATE]
+        if len(told) == 1 and told[0].lower == b"host" and self._is_ours(told[0].value) and _is_plain(head):
+            return None  # the usual: a Host line that is ours, and nothing of a browser
         hosts = head.get_all(b"host")
         if len(hosts) != 1:
             return Refusal(400, "host", f"the request has {len(hosts)} Host lines: send exactly one")
@@ -77,8 +85,6 @@ class Gate:
 
     def _check_page(self, head: RequestHead) -> Refusal | None:
         told = [(line.lower, line.value.lower()) for _, line in head.special if line.flags & GATE]
-        if len(told) == 1:  # the Host line alone: not a browser
-            return None
         from_page = [value for name, value in told if name == b"origin"]
         for name, value in told:
             if name == b"origin" and value not in self._origins:
@@ -93,7 +99,7 @@ class Gate:
 
     def allowed_origin(self, head: RequestHead) -> bytes | None:
         """The web origin that was let in, if the request is one of a page."""
-        if not self._origins:
+        if not self.has_origins:
             return None
         origin = head.get(b"origin")
         return origin if origin is not None and origin.lower() in self._origins else None

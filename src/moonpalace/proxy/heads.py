@@ -14,32 +14,59 @@ _KEY_LINES = (b"x-api-key", b"api-key")
 
 
 class Edit:
-    """`drop`: indexes; `put`: (index, line, line for the record); `add`: (line, line for the record)."""
+    """`drop`: indexes, rising; `put`: (index, line, line for the record); `add`: (line, line for the record)."""
 
-    __slots__ = ("drop", "put", "add")
+    __slots__ = ("drop", "put", "add", "_block", "_is_secret")
 
     def __init__(self, drop: list[int]) -> None:
         self.drop = drop
         self.put: list[tuple[int, bytes, bytes]] = []
         self.add: list[tuple[bytes, bytes]] = []
+        self._block = b""
+        self._is_secret = False
 
-    def wire(self, lines: list[bytes]) -> list[bytes]:
-        """The lines as they go out."""
-        return self._apply(lines, 0)
+    def replace(self, index: int, line: bytes) -> None:
+        """Another line in that place."""
+        self.put.append((index, line, line))
 
-    def record(self, lines: list[bytes]) -> bytes:
-        """The same for the record, from the lines without secrets."""
-        return b"\r\n".join(self._apply(lines, 1))
+    def append(self, line: bytes) -> None:
+        """One line more."""
+        self.add.append((line, line))
 
-    def _apply(self, lines: list[bytes], which: int) -> list[bytes]:
+    def replace_secret(self, index: int, line: bytes, kept: bytes) -> None:
+        """As `replace`, with what the record gets instead."""
+        self._is_secret = True
+        self.put.append((index, line, kept))
+
+    def append_secret(self, line: bytes, kept: bytes) -> None:
+        """As `append`, with what the record gets instead."""
+        self._is_secret = True
+        self.add.append((line, kept))
+
+    def wire(self, lines: list[bytes]) -> bytes:
+        """The block of lines as they go out."""
         out = lines.copy()
-        for index, *two in self.put:
-            out[index] = two[which]
+        for put in self.put:
+            out[put[0]] = put[1]
         for index in reversed(self.drop):
             del out[index]
         for add in self.add:
-            out.append(add[which])
-        return out
+            out.append(add[0])
+        self._block = block = b"\r\n".join(out)
+        return block
+
+    def record(self, lines: list[bytes], kept: list[bytes]) -> bytes:
+        """The same block for the record. `kept`: the lines without secrets, the very same list if there were none."""
+        if kept is lines and self._block and not self._is_secret:
+            return self._block
+        out = kept.copy()
+        for put in self.put:
+            out[put[0]] = put[2]
+        for index in reversed(self.drop):
+            del out[index]
+        for add in self.add:
+            out.append(add[1])
+        return b"\r\n".join(out)
 
 
 def to_upstream(head: http1.RequestHead, host: bytes, key: bytes | None, stand_in: bytes) -> Edit:
@@ -47,8 +74,7 @@ def to_upstream(head: http1.RequestHead, host: bytes, key: bytes | None, stand_i
     edit = Edit(head.hop_by_hop())
     for index, line in head.special:
         if line.lower == b"host":
-            raw = http1.raw_line(line.name, host)
-            edit.put.append((index, raw, raw))
+            edit.replace(index, http1.raw_line(line.name, host))
     if key is not None:
         _put_key(head, edit, key, stand_in)
     return edit
@@ -61,12 +87,12 @@ def _put_key(head: http1.RequestHead, edit: Edit, key: bytes, stand_in: bytes) -
             edit.drop = sorted([*edit.drop, index])
         elif line.lower == b"authorization" or line.lower in _KEY_LINES:
             scheme = b"Bearer " if line.lower == b"authorization" else b""
-            edit.put.append(
-                (index, http1.raw_line(line.name, scheme + key), http1.raw_line(line.name, scheme + stand_in))
+            edit.replace_secret(
+                index, http1.raw_line(line.name, scheme + key), http1.raw_line(line.name, scheme + stand_in)
             )
             placed = placed or bool(scheme)
     if not placed:
-        edit.add.append((b"Authorization: Bearer " + key, b"Authorization: Bearer " + stand_in))
+        edit.append_secret(b"Authorization: Bearer " + key, b"Authorization: Bearer " + stand_in)
 
 
 def to_client(head: http1.ResponseHead, *, chunked: bool, minor: int, own: list[bytes]) -> Edit:
@@ -81,7 +107,7 @@ def to_client(head: http1.ResponseHead, *, chunked: bool, minor: int, own: list[
     if more:
         edit.drop = sorted({*edit.drop, *more})
     if chunked:
-        edit.add.append((b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"))
-    for line_ in own:
-        edit.add.append((line_, line_))
+        edit.append(b"Transfer-Encoding: chunked")
+    for raw in own:
+        edit.append(raw)
     return edit

@@ -20,6 +20,11 @@ class Route:
     origin: Origin
     key: bytes | None = None
 
+    @property
+    def name(self) -> str:
+        """The prefix as text."""
+        return self.prefix.decode("latin-1") if self.prefix else ""
+
     def target(self, target: bytes) -> bytes:
         """The target as the upstream gets it."""
         rest = target[len(self.prefix) :]

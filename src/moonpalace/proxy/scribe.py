@@ -27,7 +27,10 @@ _LARGEST_QUEUE = 512 * 1024
 class Note:
     """One exchange, as far as the record needs it: made when it arrives, and filled while word of it is worked off."""
 
-    __slots__ = ("seq", "uid", "at_ns", "wall_ns", "peer", "head", "target", "start", "kept", "asked", "told")
+    start = b""
+    kept: list[bytes] = []  # noqa: RUF012 - replaced, never changed
+    asked: Capture | None = None
+    told: Capture | None = None
 
     def __init__(
         self, seq: int, uid: bytes, at_ns: int, wall_ns: int, peer: str, head: RequestHead | None, target: bytes
@@ -39,10 +42,6 @@ class Note:
         self.peer = peer
         self.head = head
         self.target = target
-        self.start = b""
-        self.kept: list[bytes] = []
-        self.asked: Capture | None = None
-        self.told: Capture | None = None
 
 
 class Scribe:
@@ -68,6 +67,13 @@ class Scribe:
         if not self._awake:
             self._awake = True
             self._wake(now=True)
+
+    def leave_whole(self, size: int, *word: Any) -> None:
+        """The same with a body of that size in it."""
+        self._size += size
+        self.leave(*word)
+        if self._size > _LARGEST_QUEUE:
+            self._journal.flush()
 
     def leave_piece(self, size: int, *word: Any) -> None:
         """The same for a piece of a body of that size: it may wait longer, but not much of it."""
@@ -110,7 +116,17 @@ class Scribe:
         """The request's head went to the upstream."""
         assert note.head is not None
         start = b"%b %b HTTP/1.1" % (note.head.method, self._redactor.target(target))
-        self._journal.add(records.Sent(note.seq, at_ns, start, edit.record(note.kept), upstream))
+        self._journal.add(records.Sent(note.seq, at_ns, start, edit.record(note.head.lines, note.kept), upstream))
+
+    def request(
+        self, note: Note, endpoint: str, route: str, body: bytes, edit: Edit, target: bytes, upstream: dict[str, Any],
+        at_ns: int,
+    ) -> None:  # fmt: skip
+        """A whole small request came, and went to the upstream at once: the three above in one."""
+        self.arrived(note, endpoint, route)
+        assert note.head is not None
+        self.body(note, records.ASKED, note.head, body, at_ns)
+        self.sent(note, edit, target, upstream, at_ns)
 
     def tried(self, note: Note, tries: tuple[tuple[str, int, int, str], ...], via: str, at_ns: int) -> None:
         """Connecting to the upstream came to an end."""
@@ -128,12 +144,12 @@ class Scribe:
         start = redactor.text(head.start)[0]  # the reason is free text
         out = start if status_line is head.start else redactor.text(status_line)[0]
         self._journal.add(records.Told(seq, at_ns, start, b"\r\n".join(kept), head.framing))
-        self._journal.add(records.Delivered(seq, at_ns, out, edit.record(kept)))
+        self._journal.add(records.Delivered(seq, at_ns, out, edit.record(head.lines, kept)))
 
-    def answered(self, note: Note, start: bytes, lines: list[bytes], body: bytes, at_ns: int) -> None:
+    def answered(self, note: Note, start: bytes, block: bytes, body: bytes, at_ns: int) -> None:
         """The proxy gave an answer of its own."""
         kept = self._redactor.text(body)[0]
-        self._journal.add(records.Delivered(note.seq, at_ns, start, b"\r\n".join(lines), kept))
+        self._journal.add(records.Delivered(note.seq, at_ns, start, block, kept))
 
     def body(self, note: Note, side: int, head: Head, data: bytes, at_ns: int) -> None:
         """All of a body, in one piece."""
@@ -144,6 +160,11 @@ class Scribe:
         capture = self._capture(note, side, head)
         capture.feed(data, at_ns)
         capture.close(at_ns)
+
+    def answer(self, note: Note, head: ResponseHead, status_line: bytes, edit: Edit, body: bytes, at_ns: int) -> None:
+        """A whole small answer came, and went to the client at once."""
+        self.told(note, head, status_line, edit, at_ns)
+        self.body(note, records.TOLD, head, body, at_ns)
 
     def piece(self, note: Note, side: int, head: Head, data: bytes, at_ns: int) -> None:
         """A piece of a body."""

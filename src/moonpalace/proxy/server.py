@@ -91,7 +91,9 @@ class Proxy:
         body = error_body(str(error), Stage.READ_REQUEST, "request_rejected")
         self.outbox.flush()  # an answer before this one goes first
         start, lines = own_answer(error.status, body, uid=uid if self.id_header else None, close=True)
-        connection.transport.write(http1.head_bytes(start, [http1.raw_line(*line) for line in lines]) + body)
+        connection.transport.write(
+            http1.head_bytes(start, b"\r\n".join([http1.raw_line(*line) for line in lines])) + body
+        )
         connection.finish(keep_alive=False)
 
     def lost_in_head(self, connection: ClientConnection, raw: bytes, text: str) -> None:
@@ -131,15 +133,17 @@ class Proxy:
     def refusal(self, connection: ClientConnection, head: http1.RequestHead) -> Refusal | None:
         """Why this request is not served, None when it is."""
         refusal = self.gate.check(head)
-        if refusal is None and len(self.connections) > MAX_CONNECTIONS:
+        if refusal is not None:
+            return refusal
+        if len(self.connections) > MAX_CONNECTIONS:
             return Refusal(503, "resource", f"more than {MAX_CONNECTIONS} connections are open: close some")
-        if refusal is None and self._guard_key and not self._may_use_key(connection):
+        if self._guard_key and not self._may_use_key(connection):
             return Refusal(
                 403,
                 "user",
                 "the client belongs to another user of this machine, and the proxy holds a key: start your own",
             )
-        if refusal is None and head.method == b"OPTIONS" and self.gate.allowed_origin(head) is not None:
+        if head.method == b"OPTIONS" and self.gate.allowed_origin(head) is not None:
             return Refusal(204, "preflight", "")
         return refusal
 

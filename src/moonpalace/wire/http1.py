@@ -79,6 +79,23 @@ class Line:
         self.flags = flags
 
 
+class _Names(dict[bytes, tuple[bytes, int]]):
+    """Names as they are written → in lower case, with their flags. Bounded, for clients choose the names."""
+
+    def __missing__(self, name: bytes) -> tuple[bytes, int]:
+        lower = name.lower()
+        flags = _FLAGS.get(lower, 0)
+        if lower.endswith(_SECRET_SUFFIXES):
+            flags |= SECRET
+        if lower.startswith(b"access-control-"):
+            flags |= OTHER
+        if len(name) <= 128:
+            if len(self) >= 2048:
+                self.clear()
+            self[name] = lower, flags
+        return lower, flags
+
+
 class _Lines(dict[bytes, Line | None]):
     """Raw lines → what they mean; None: nothing.
 
@@ -87,12 +104,7 @@ class _Lines(dict[bytes, Line | None]):
 
     def __missing__(self, raw: bytes) -> Line | None:
         name, _, value = raw.partition(b":")
-        lower = name.lower()
-        flags = _FLAGS.get(lower, 0)
-        if lower.endswith(_SECRET_SUFFIXES):
-            flags |= SECRET
-        if lower.startswith(b"access-control-"):
-            flags |= OTHER
+        lower, flags = _NAMES[name]
         found = Line(lower, name, value.strip(b" \t"), flags) if flags else None
         if len(raw) <= 512:
             if len(self) >= 4096:
@@ -101,6 +113,7 @@ class _Lines(dict[bytes, Line | None]):
         return found
 
 
+_NAMES = _Names()
 _LINES = _Lines()
 Special = list[tuple[int, Line]]  # index of the line, what it means
 
@@ -127,7 +140,7 @@ class Head:
     `Connection` line takes away.
     """
 
-    __slots__ = ("minor", "lines", "special", "framing", "length", "keep_alive", "nominated")
+    __slots__ = ("minor", "lines", "special", "framing", "length", "keep_alive", "nominated", "expect")
 
     def __init__(self, minor: int, lines: list[bytes], status: int, framing: str) -> None:
         self.minor = minor
@@ -135,6 +148,7 @@ class Head:
         self.special: Special = find_special(lines)
         self.nominated: frozenset[bytes] = _NOBODY
         self.keep_alive = minor == 1
+        self.expect = b""
         self.framing = framing
         self.length = 0
         self._read_framing(status)
@@ -157,6 +171,8 @@ class Head:
                 coding = line.value
             elif line.flags & HOP:
                 closes |= self._read_connection(line.value)
+            else:
+                self.expect = line.value
         if closes:  # whatever another line says
             self.keep_alive = False
         if coding is not None:
@@ -219,9 +235,7 @@ class RequestHead(Head):
         super().__init__(minor, lines, 400, NONE)
         self.method = method
         self.target = target
-        self.expect_continue = False
-        if minor == 1 and self.framing != NONE:
-            self.expect_continue = (self.get(b"expect") or b"").lower() == b"100-continue"
+        self.expect_continue = minor == 1 and self.framing != NONE and self.expect.lower() == b"100-continue"
 
 
 class ResponseHead(Head):
@@ -459,8 +473,6 @@ def raw_line(name: bytes, value: bytes) -> bytes:
     return b"%b: %b" % (name, value)
 
 
-def head_bytes(start: bytes, lines: list[bytes]) -> bytes:
-    """A head as it goes on the wire, from its raw lines."""
-    if not lines:
-        return start + b"\r\n\r\n"
-    return b"%b\r\n%b\r\n\r\n" % (start, b"\r\n".join(lines))
+def head_bytes(start: bytes, block: bytes) -> bytes:
+    """A head as it goes on the wire, from its start line and its block of raw lines."""
+    return b"%b\r\n%b\r\n\r\n" % (start, block) if block else start + b"\r\n\r\n"
