@@ -15,8 +15,8 @@ from ..journal.runs import segment_path, segments
 from ..journal.writer import SEGMENT
 
 HEAVY = 4 * 1024 * 1024  # bytes of journal a second; a thousand small exchanges, or ten thousand chunks
-REST = 8.0
-LONGEST = 0.5
+REST = 5.0
+LONGEST = 0.25
 _WINDOW = 0.2  # seconds between looks at the growth
 
 

@@ -35,7 +35,8 @@ METHODS = frozenset(
 )
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: ([^\r\n\x00]*))?")
+_MINORS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
+_USUAL_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
 _REQUEST_BEGINNING = re.compile(
     rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: (?:[\x21-\x7e\x80-\xff]+(?: [HTP/0-9.]{0,8}\r?)?)?)?"
 )
@@ -267,6 +268,31 @@ def parse_request_head(block: bytes) -> RequestHead:
 
     Raises: Malformed with status 400, 431, 501 or 505.
     """
+    lines = block.split(b"\r\n")
+    lines.pop()
+    parts = lines.pop(0).split(b" ")
+    minor = _MINORS.get(parts[-1])
+    usual = len(parts) == 3 and minor is not None and parts[0] in _USUAL_METHODS
+    if not usual or minor is None or not _is_taken(block):
+        return _parse_unusual_request(block)
+    if len(lines) > REQUEST_FIELD_LIMIT:
+        raise Malformed(f"the request has more than {REQUEST_FIELD_LIMIT} header lines", 431, "limit")
+    return RequestHead(parts[0], parts[1], minor, lines)
+
+
+def _is_taken(block: bytes) -> bool:
+    """Whether llhttp takes a request's head, request line and all."""
+    try:
+        httptools.HttpRequestParser(_NOBODY_TO_CALL).feed_data(block + b"\r\n")
+    except httptools.HttpParserUpgrade:
+        return True
+    except httptools.HttpParserError:
+        return False
+    return True
+
+
+def _parse_unusual_request(block: bytes) -> RequestHead:
+    """What the short way did not take: a target with raw octets, a rare method, or a reason to refuse it."""
     line, _, fields = block.partition(b"\r\n")
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
@@ -303,13 +329,16 @@ def parse_response_head(block: bytes, *, to_head: bool = False) -> ResponseHead:
     lines = block.split(b"\r\n")
     lines.pop()
     start = lines.pop(0)
-    match = _STATUS_LINE.fullmatch(start)
-    if match is None or match[2] < b"100":
+    minor = _MINORS.get(start[:8])
+    digits = start[9:12]
+    if (
+        minor is None or start[8:9] != b" " or not digits.isdigit() or digits < b"100"
+        or start[12:13] not in (b"", b" ") or b"\0" in start or b"\r" in start or b"\n" in start
+    ):  # fmt: skip
         raise Malformed("the status line is not `HTTP/1.1 status reason`, the status a number from 100 to 999", 502)
     if len(lines) > RESPONSE_FIELD_LIMIT:
         raise Malformed(f"the answer has more than {RESPONSE_FIELD_LIMIT} header lines", 502, "limit")
-    minor = 1 if match[1] == b"1" else 0
-    return ResponseHead(start, int(match[2]), match[3] or b"", minor, lines, to_head=to_head)
+    return ResponseHead(start, int(digits), start[13:], minor, lines, to_head=to_head)
 
 
 def _reason(error: Exception) -> str:
