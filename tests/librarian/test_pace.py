@@ -24,7 +24,7 @@ class Scene:
         (1.0, 0, 0.0),
         (1.0, HEAVY // 2, 0.0),
         (1.0, HEAVY * 2, REST * 0.01),
-        (0.1, HEAVY, 0.0),
+        (0.05, HEAVY, 0.0),
     ],
     ids=["nothing new", "light traffic", "heavy traffic", "too soon to tell"],
 )

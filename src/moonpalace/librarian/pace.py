@@ -15,9 +15,9 @@ from ..journal.runs import segment_path, segments
 from ..journal.writer import SEGMENT
 
 HEAVY = 4 * 1024 * 1024  # bytes of journal a second; a thousand small exchanges, or ten thousand chunks
-REST = 5.0
-LONGEST = 0.25
-_WINDOW = 0.2  # seconds between looks at the growth
+REST = 8.0
+LONGEST = 0.5
+_WINDOW = 0.1  # seconds between looks at the growth
 
 
 class Pace:
