@@ -58,6 +58,7 @@ class Flow:
     _tries: list[tuple[str, int, int, str]] = []  # noqa: RUF012 - replaced, never changed
     _stage = Stage.ACCEPT
     _target = b""
+    _untold: tuple[http1.ResponseHead, bytes, Edit, int] | None = None
     _route: Route
     _note: Note
     over = False
@@ -278,8 +279,7 @@ class Flow:
     def told_head(self, head: http1.ResponseHead) -> None:
         """The answer's head: passed on with our framing."""
         line, edit = self._take_head(head)
-        proxy, scribe = self._proxy, self._proxy.scribe
-        scribe.leave(scribe.told, self._note, head, line, edit, proxy.clock_ns())
+        self._untold = (head, line, edit, self._proxy.clock_ns())
 
     def _take_head(self, head: http1.ResponseHead) -> tuple[bytes, Edit]:
         """Gives the status line as delivered, and what was changed in the head."""
@@ -312,6 +312,7 @@ class Flow:
     def told_body(self, data: bytes) -> None:
         """A piece of the answer: to the client at once."""
         self._down.append(http1.chunk(data) if self._chunked_out else data)
+        self.flush_told()
         self._delivered += len(data)
         self._told_pieces = True
         proxy, scribe, head = self._proxy, self._proxy.scribe, self._told_head
@@ -358,6 +359,11 @@ class Flow:
         if down:
             self._down = []
             self._proxy.outbox.put(self._client.transport, down[0] if len(down) == 1 else b"".join(down))
+        if self._untold is not None:  # word of the head is left when it is out
+            head, line, edit, at_ns = self._untold
+            self._untold = None
+            scribe = self._proxy.scribe
+            scribe.leave(scribe.told, self._note, head, line, edit, at_ns)
 
     def _complete(self) -> None:
         client = self._client
