@@ -59,7 +59,8 @@ class Librarian:
 
     def _watch(self) -> None:
         if hasattr(signal, "pthread_sigmask"):  # a child that only starts must not die of the terminal's Ctrl-C
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+            names = ("SIGINT", "SIGTERM", "SIGHUP")
+            signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, n) for n in names if hasattr(signal, n)})
         pause = 0.1
         while not self._stopping:
             begun = time.monotonic()
