@@ -91,7 +91,6 @@ class ClientConnection(asyncio.Protocol):
         "deadline",
         "half_closed",
         "handler",
-        "local",
         "peer",
         "stopping",
         "transport",
@@ -102,7 +101,6 @@ class ClientConnection(asyncio.Protocol):
         self.handler = handler
         self.transport: Any = None
         self.peer = ""
-        self.local = ""
         self._buffer = b""
         self._body: http1.BodyReader | None = None
         self._exchange: Exchange | None = None
@@ -120,9 +118,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         peer = transport.get_extra_info("peername")
-        local = transport.get_extra_info("sockname")
         self.peer = _address(peer)
-        self.local = _address(local)
         self.deadline = time.monotonic() + KEEP_ALIVE_SECONDS
         self.handler.connections.add(self)
 

@@ -99,7 +99,6 @@ class Redactor:
         self._variants = {form: value for form, value in self._variants.items() if value != stand_in}
         self._others = tuple(form for form in self._variants if b"sk-" not in form)
         self._lines.clear()  # so that a line that comes again is learnt again
-        self._lines.clear()  # a line with it must be learnt from again
 
     # --- heads
 
