@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,13 @@ def start(config: Config) -> int:
     from .app_traffic import start
 
     return start(config)
+
+
+def run(config: Config, command: Sequence[str], say: Callable[[str], None], umask: int = -1) -> int:
+    """Run a program behind a proxy of its own. Gives its exit code. Raises: MoonPalaceError."""
+    from .app_run import run
+
+    return run(config, command, say, umask)
 
 
 class Record:
@@ -43,10 +51,17 @@ def open_record(config: Config) -> Record:
         take_in_dead_runs(home)
         if not wait_until_current(home):
             notes = ("the librarian is behind: what was captured last is not in the record yet",)
-    from .store.sqlite import SqliteReader, StoreEmpty
+    from .store.sqlite import FILE_NAME, SqliteReader, StoreEmpty, StoreOutdated
 
+    path = home / FILE_NAME
     try:
-        return Record(SqliteReader(home / "moonpalace.sqlite"), notes)
+        try:
+            return Record(SqliteReader(path), notes)
+        except StoreOutdated:
+            from .store.sqlite import SqliteWriter
+
+            SqliteWriter(path, busy_ms=60_000).close()  # brings the file to the schema of today
+            return Record(SqliteReader(path), notes)
     except StoreEmpty:
         from .store.base import Nothing
 

@@ -39,3 +39,15 @@ class PortTakenError(MoonPalaceError):
 
     exit_code = 69
     http_status = 503
+
+
+class NotExecutableError(MoonPalaceError):
+    """The program of `run` is there and cannot be executed."""
+
+    exit_code = 126
+
+
+class NoProgramError(MoonPalaceError):
+    """There is no such program for `run`."""
+
+    exit_code = 127

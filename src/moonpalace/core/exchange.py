@@ -133,6 +133,7 @@ class Exchange:
     group_id: str | None = None
     server_timing: float | None = None
     request_content_type: str | None = None
+    client_request_id: str | None = None
     content_type: str | None = None
     ttft_ns: int | None = None
     tpot_ns: int | None = None

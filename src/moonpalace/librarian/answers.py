@@ -34,8 +34,10 @@ class Reading:
         "finish_reason",
         "first_ns",
         "flags",
+        "answer_text",
         "id",
         "model",
+        "request_text",
         "stream",
         "streamed",
         "usage",
@@ -53,6 +55,8 @@ class Reading:
         self.streamed = False
         self.first_ns: int | None = None
         self.end_ns: int | None = None
+        self.request_text: bytes | None = None
+        self.answer_text: bytes | None = None
 
     def speeds(self, latency_ns: int | None) -> tuple[int | None, int | None, float | None]:
         """ttft, tpot, tokens per second. Units: nanoseconds, but for the last."""
@@ -85,8 +89,8 @@ def read(
     try:
         if asked and asked_side is not None:
             if asked_encoding is not None:
-                asked = _decode(asked_side, asked_encoding)[0]
-            model, stream = read_request(asked_type, asked)
+                asked = found.request_text = _decode(asked_side, asked_encoding)[0] or None
+            model, stream = read_request(asked_type, asked or b"")
             found.model = model
             found.stream = 1 if stream else 0
         if told and told_side is not None:
@@ -102,12 +106,14 @@ def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: st
         told, ends, problem = _decode(side, head.encoding)
         if problem:
             found.flags = (problem,)
+        found.answer_text = told or None
     answer = read_answer(head.content_type_full, told, path=path)
     if answer is None:
         return
     _take(found, answer)
     if answer.stream:
         found.streamed = True
+        found.answer_text = answer.merged or found.answer_text
         found.end_ns = timeline.first_at(events, _TOLD_END) or _last_at(events, _TOLD_CHUNK)
         if answer.first_token_end is not None:
             found.first_ns = _arrival(side, ends, answer.first_token_end, events)

@@ -61,11 +61,13 @@ def status_line(start: bytes) -> tuple[int | None, str]:
     return found
 
 
-def asked(block: bytes) -> tuple[str | None, str | None, str | None]:
-    """Content-Type whole and cut, Content-Encoding."""
+def asked(block: bytes) -> tuple[str | None, str | None, str | None, str | None]:
+    """Content-Type whole and cut, Content-Encoding, X-Request-Id."""
     lower = block.lower()
     full, cut = _content_type(block, lower)
-    return full, cut, _encoding(block, lower)
+    request_id = _value(block, lower, b"x-request-id:")
+    own = request_id.decode("utf-8", "backslashreplace") or None if request_id else None
+    return full, cut, _encoding(block, lower), own
 
 
 def told(block: bytes) -> ToldHead:

@@ -3,6 +3,8 @@
 1. Tuples, because a row is built tens of thousands of times a second and read back seldom.
 2. `EXCHANGE` and `CONTENT` name the columns in the order of the tuples. The store adds its own local id.
 3. A body equal to its pair is None: sent is then as asked, delivered is the told one up to `delivered_length`.
+4. `request_text` and `answer_text` are bodies to read, where those on the wire are encoded or a stream.
+5. A digest is None where it can be taken of the body as kept.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ START: Position = (0, 0)
 EXCHANGE = (
     "uid", "state", "requested_at", "method", "target", "path", "query", "endpoint", "route", "peer",
     "status", "reason", "model", "stream", "chatcmpl", "request_id", "user_id", "group_id", "server_timing",
-    "request_content_type", "content_type", "ttft_ns", "tpot_ns", "tokens_per_second", "latency_ns",
-    "usage", "cached_tokens", "finish_reason",
+    "request_content_type", "client_request_id", "content_type",
+    "ttft_ns", "tpot_ns", "tokens_per_second", "latency_ns", "usage", "cached_tokens", "finish_reason",
     "failure_stage", "failure_kind", "failure_message", "failure_raw", "flags",
 )  # fmt: skip
 
@@ -28,7 +30,7 @@ CONTENT = (
     "sent_start", "sent_headers", "sent_body", "sent_length", "sent_sha256",
     "told_start", "told_headers", "told_body", "told_length", "told_sha256",
     "delivered_start", "delivered_headers", "delivered_body", "delivered_length", "delivered_sha256",
-    "upstream", "timeline", "attempts", "interim", "extras",
+    "request_text", "answer_text", "upstream", "timeline", "attempts", "interim", "extras",
 )  # fmt: skip
 
 

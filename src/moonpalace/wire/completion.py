@@ -2,7 +2,7 @@
 
 1. Bodies come decoded. Nothing here raises, whatever they hold; what cannot be understood is None or a flag.
 2. The body's own shape decides its kind; the path only where the body does not tell.
-3. Nothing is merged here: only what the fields need is read. `merged` is for the eye.
+3. The events of a stream are read for the fields and merged in one pass; `merged` does only the latter.
 
 Flags: `sse_no_done` (no `[DONE]`, no `message_stop`, no final response event), `sse_no_finish_reason`,
 `sse_partial_event`, `stream_error`, `json_invalid`, `json_not_strict`, `merge:<note>` (what has no place in an answer).
@@ -10,6 +10,7 @@ Flags: `sse_no_done` (no `[DONE]`, no `message_stop`, no final response event), 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -18,9 +19,9 @@ from .answers.answer import Answer, Reading, read_error, token_counts, usable_us
 from .answers.anthropic import AnthropicReader
 from .answers.chat import ChatReader
 from .answers.responses import ResponsesReader
-from .lenient import BAD_JSON, INVALID, clean_text, decode, read_json, read_loose, write_json
+from .lenient import BAD_JSON, INVALID, clean_text, decode, read_json, read_loose, write_compact, write_json
 from .merge import kind_of_event, merge
-from .sse import read_events
+from .sse import SseEvent, read_events
 
 __all__ = ["Answer", "merged", "read_answer", "read_request"]
 
@@ -110,30 +111,17 @@ def _kind_of_path(path: str) -> str:
 
 
 def _read_stream(body: bytes, kind_of_path: str) -> Answer:
-    """One pass over the events. The first one that says of what kind it is decides for the stream."""
+    """One pass over the events, which are merged on the way. The first that says of what kind it is decides."""
     into = Reading()
-    reader: Any = None
-    kind = "other"
     flags: list[str] = []
     events = read_events(body)
     partial = bool(events) and events[-1].partial
-    for event in events:
-        data = event.data
-        if data == _DONE:
-            into.done = True
-            continue
-        try:
-            value = decode(data)
-        except BAD_JSON:
-            value = _loose_event(data, event.partial, flags)
-        if type(value) is not dict:
-            continue
-        if reader is None and (kind := kind_of_event(value)) != "other":
-            reader = _READERS[kind](into)
-        if reader is not None:
-            reader.read(value, event.end)
-        if value.get("error") or value.get("type") == "error":
-            into.error = into.error or read_error(value.get("error") or value) or (None, None, None)
+    seen = _Seen(into, flags)
+    values = seen.values(events)
+    whole = merge(values).value
+    for _ in values:  # a merge may have had enough before the end
+        pass
+    kind, reader = seen.kind, seen.reader
     if reader is not None:
         reader.close()
     elif into.error is not None:
@@ -141,7 +129,41 @@ def _read_stream(body: bytes, kind_of_path: str) -> Answer:
     elif kind_of_path != "other" or not events:
         kind = kind_of_path
     _flag_stream(into, flags, partial, known=kind != "other" or not events)
-    return _answer(kind, into, tuple(flags), stream=True, events=len(events) - partial)
+    text = None if whole is None else write_compact(whole)
+    return _answer(kind, into, tuple(flags), stream=True, events=len(events) - partial, text=text)
+
+
+class _Seen:
+    """What the events say, read while somebody else goes through them."""
+
+    def __init__(self, into: Reading, flags: list[str]) -> None:
+        self.kind = "other"
+        self.reader: Any = None
+        self._into = into
+        self._flags = flags
+
+    def values(self, events: list[SseEvent]) -> Iterator[Any]:
+        """The value of each event that has one."""
+        into = self._into
+        for event in events:
+            data = event.data
+            if data == _DONE:
+                into.done = True
+                continue
+            try:
+                value = decode(data)
+            except BAD_JSON:
+                value = _loose_event(data, event.partial, self._flags)
+            if type(value) is not dict:
+                continue
+            if self.reader is None and (kind := kind_of_event(value)) != "other":
+                self.kind = kind
+                self.reader = _READERS[kind](into)
+            if self.reader is not None:
+                self.reader.read(value, event.end)
+            if value.get("error") or value.get("type") == "error":
+                into.error = into.error or read_error(value.get("error") or value) or (None, None, None)
+            yield value
 
 
 def _loose_event(data: bytes, partial: bool, flags: list[str]) -> Any:
@@ -166,7 +188,9 @@ def _flag_stream(into: Reading, flags: list[str], partial: bool, known: bool) ->
         flags.append("sse_no_finish_reason")
 
 
-def _answer(kind: str, into: Reading, flags: tuple[str, ...], *, stream: bool, events: int) -> Answer:
+def _answer(
+    kind: str, into: Reading, flags: tuple[str, ...], *, stream: bool, events: int, text: bytes | None = None
+) -> Answer:
     usage = usable_usage(into.usage, strict="json_not_strict" not in flags)
     counts = token_counts(usage) if usage is not None else (None, None, None, None, None)
     if into.notes:
@@ -183,16 +207,19 @@ def _answer(kind: str, into: Reading, flags: tuple[str, ...], *, stream: bool, e
         events,
         into.error,
         flags,
+        text,
     )
 
 
-def merged(content_type: str | None, body: bytes) -> bytes | None:
-    """A stream as the one answer that it amounts to, in indented JSON; None if it is no stream of a known shape."""
+def merged(content_type: str | None, body: bytes, *, compact: bool = False) -> bytes | None:
+    """A stream as the one answer that it amounts to, in JSON; None if it is no stream of a known shape."""
     if "event-stream" not in (content_type or "").lower() and not body.startswith(_STREAM_STARTS):
         return None
-    values = [read_json(event.data)[0] for event in read_events(body) if event.data and event.data != _DONE]
-    value = merge([value for value in values if value is not INVALID]).value
-    return None if value is None else write_json(value)
+    found = (read_json(event.data)[0] for event in read_events(body) if event.data and event.data != _DONE)
+    value = merge(value for value in found if value is not INVALID).value
+    if value is None:
+        return None
+    return write_compact(value) if compact else write_json(value)
 
 
 class _Asked(msgspec.Struct, gc=False):

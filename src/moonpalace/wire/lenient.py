@@ -21,6 +21,7 @@ DIGITS = 400
 _CONTAINERS = frozenset((dict, list))
 
 decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 BAD_JSON = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -76,6 +77,18 @@ def is_shallow(value: object, depth: int = 8) -> bool:
     else:
         return True
     return depth > 0 and all(is_shallow(item, depth - 1) for item in items if type(item) in _CONTAINERS)
+
+
+def write_compact(value: Any) -> bytes | None:
+    """JSON without blanks, else as `write_json` has it."""
+    try:
+        return _encode(value)
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError, TypeError):
+        pass
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    except (RecursionError, ValueError, TypeError):
+        return None
 
 
 def write_json(value: Any) -> bytes | None:

@@ -11,6 +11,8 @@ Notes: `not_an_object`, `choice_not_an_object`, `choice_index`, `delta_not_an_ob
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from .answers.anthropic import TYPES as ANTHROPIC_TYPES
@@ -22,21 +24,34 @@ from .merging.responses import merge_responses
 __all__ = ["Merged", "kind_of_event", "merge"]
 
 
-def merge(events: list[Any]) -> Merged:
-    """One answer; its value is None if no event is of a known kind."""
+def merge(events: Iterable[Any]) -> Merged:
+    """One answer; its value is None if no event is of a known kind. Each event is looked at once, and not kept."""
     notes = Notes()
-    objects: list[Dict] = [event for event in events if isinstance(event, dict)]
-    if len(objects) < len(events):
-        notes.add("not_an_object")
-    kind = next((found for event in objects if (found := kind_of_event(event)) != "other"), "other")
+    objects = _objects(events, notes)
+    first: list[Dict] = []  # what came before the kind was known
+    kind = "other"
+    for event in objects:
+        first.append(event)
+        kind = kind_of_event(event)
+        if kind != "other":
+            break
+    rest = chain(first, objects)
     if kind == "anthropic":
-        return merge_anthropic(objects, notes)
+        return merge_anthropic(rest, notes)
     if kind == "responses":
-        return merge_responses(objects, notes)
+        return merge_responses(rest, notes)
     if kind != "other":
-        return merge_chat(objects, notes, text=kind == "text")
-    errors = [event for event in objects if event.get("error")]
+        return merge_chat(rest, notes, text=kind == "text")
+    errors = [event for event in first if event.get("error")]
     return Merged(dict(errors[0]) if errors else None, tuple(notes))
+
+
+def _objects(events: Iterable[Any], notes: Notes) -> Iterator[Dict]:
+    for event in events:
+        if isinstance(event, dict):
+            yield event
+        else:
+            notes.add("not_an_object")
 
 
 def kind_of_event(event: Dict) -> str:

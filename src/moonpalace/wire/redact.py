@@ -27,6 +27,7 @@ from .http1 import SECRET, Line, Special, find_special, raw_line
 Mark = tuple[int, int, int]
 Span = tuple[int, int, bytes]  # begin, end, what to put there
 
+FINGERPRINT = re.compile(rb"\[key:[0-9a-f]{8}\]")  # what stands for a secret
 SECRET_PARAMETERS = frozenset(
     (b"key", b"api_key", b"api-key", b"apikey", b"access_token", b"token", b"auth", b"secret", b"client_secret",
      b"password", b"sig", b"signature", b"x-api-key")

@@ -2,9 +2,9 @@
 
 1. The file is made with mode 0600 before SQLite sees it: its WAL and shared memory inherit the mode.
 2. Nothing in our processes opens the file but apsw: closing any other descriptor of it would drop SQLite's locks.
-3. What is not ours is refused in one sentence and never touched: a newer schema, the file of the original program,
-   something that is no database.
-4. Whatever SQLite reports leaves this package as `StoreError`; `StoreBusy` says that trying again will do.
+3. What is not ours is refused in one sentence and never touched: a newer schema, something that is no database.
+4. A file of an earlier schema is brought to ours in one transaction, whoever opens it for writing first.
+5. Whatever SQLite reports leaves this package as `StoreError`; `StoreBusy` says that trying again will do.
 
 Source: https://www.sqlite.org/howtocorrupt.html section 2.2; https://www.sqlite.org/security.html (2026-11-20).
 """
@@ -21,9 +21,10 @@ from pathlib import Path
 import apsw
 
 from ...core.errors import StoreError
+from .migrations import ROWS
 
 FILE_NAME = "moonpalace.sqlite"
-VERSION = 1
+VERSION = 2
 _ORIGINAL_TABLE = "moonshot_requests"
 
 
@@ -35,6 +36,14 @@ class StoreEmpty(StoreError):
     """There is no record yet."""
 
 
+class StoreOutdated(StoreError):
+    """The file is of an earlier schema, or of the original program: opening it for writing brings it to ours."""
+
+
+class StoreDamaged(StoreError):
+    """SQLite cannot make sense of the file."""
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Errors of SQLite become ours."""
@@ -43,9 +52,9 @@ def translated(path: Path) -> Iterator[None]:
     except (apsw.BusyError, apsw.LockedError, apsw.SchemaChangeError) as error:
         raise StoreBusy(f"{path} is locked by another program") from error
     except apsw.NotADBError as error:
-        raise StoreError(f"{path} is not a database: move it away, and a new one is made") from error
+        raise StoreDamaged(f"{path} is not a database; `moonpalace doctor --recover` saves what it can") from error
     except apsw.CorruptError as error:
-        raise StoreError(f"{path} is damaged: move it away, and a new one is made") from error
+        raise StoreDamaged(f"{path} is damaged; `moonpalace doctor --recover` saves what it can") from error
     except apsw.FullError as error:
         raise StoreError(f"the disk is full: {path} cannot be written") from error
     except apsw.Error as error:
@@ -95,8 +104,11 @@ def open_reader(path: Path, busy_ms: int = 2000) -> apsw.Connection:
             db.set_busy_timeout(busy_ms)
             _harden(db)
             db.execute("PRAGMA query_only = ON")
-            if check(db, path) == 0:
+            version = check(db, path)
+            if version == 0:
                 raise StoreEmpty(f"{path} is empty: nothing has been recorded yet")
+            if version < VERSION:
+                raise StoreOutdated(f"{path} is of an earlier version (schema {version})")
         except BaseException:
             db.close()
             raise
@@ -127,23 +139,30 @@ def _harden(db: apsw.Connection) -> None:
 
 def _upgrade(db: apsw.Connection, path: Path) -> None:
     """Bring the file to our schema, in one transaction. Two processes may try at once."""
-    if check(db, path) == VERSION:
+    found = check(db, path)
+    if found == VERSION:
         return
-    # Both count only before the first page is written. 8 KB: an exchange seldom fits into 4, and half a page is lost.
-    db.execute("PRAGMA page_size = 8192")
-    db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    db.pragma("journal_mode", "wal")
+    if found == 0:
+        # Both count only before the first page is written. 8 KB: a message seldom fits into 4, and half a page is lost.
+        db.execute("PRAGMA page_size = 8192")
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.pragma("journal_mode", "wal")
     db.execute("BEGIN IMMEDIATE")
     try:
-        if check(db, path) < VERSION:
-            db.execute(schema())
-            db.execute(f"PRAGMA user_version = {VERSION}")
+        for version in range(check(db, path) + 1, VERSION + 1):
+            migrate(db, version)
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if not db.get_autocommit():
+            db.execute("ROLLBACK")
         raise
 
 
-def schema() -> str:
-    """The statements that make an empty file ours."""
-    return resources.files(__package__).joinpath("schema", "0001_initial.sql").read_text("utf-8")
+def migrate(db: apsw.Connection, version: int) -> None:
+    """One step: from the schema before `version` to it, rows included. Within the caller's transaction."""
+    folder = resources.files(__package__).joinpath("schema")
+    statements = next(file for file in folder.iterdir() if file.name.startswith(f"{version:04d}_"))
+    db.execute(statements.read_text("utf-8"))
+    if version in ROWS:
+        ROWS[version](db)
+    db.execute(f"PRAGMA user_version = {version}")

@@ -7,14 +7,13 @@ from typing import Any
 
 from ...core.exchange import Exchange
 from ...core.ids import uid_bytes
-from ..rows import CONTENT, EXCHANGE, Progress
-from . import rows
+from ..rows import EXCHANGE, Progress
+from . import content, rows
 from .connect import open_reader, translated
 
 _NARROW = ("id", *EXCHANGE, "category")
 _COLUMNS = ", ".join(f"e.{name}" for name in _NARROW)
 _SELECT = f"SELECT {_COLUMNS}, r.uid FROM exchanges e LEFT JOIN runs r ON r.id = e.run"
-_CONTENT = f"SELECT {', '.join(CONTENT)} FROM contents WHERE exchange_id = ?"
 # As `kimi.endpoints.is_chat` has it: GLOB heeds case.
 _CHAT = " WHERE e.path GLOB '*/chat/completions'"
 _HEX = frozenset("0123456789abcdef")
@@ -79,9 +78,8 @@ class SqliteReader:
             row: Any = self._db.execute(f"{_SELECT} WHERE e.id = ?", (local_id,)).fetchone()
             if row is None:
                 return None
-            content: Any = self._db.execute(_CONTENT, (local_id,)).fetchone()
+            said = content.read(self._db, local_id)
             tags = self._tags([local_id])
-        said = None if content is None else dict(zip(CONTENT, content, strict=True))
         return self._narrow(row, tags.get(local_id, ()), said)
 
     def progress(self) -> dict[str, Progress]:
@@ -96,10 +94,10 @@ class SqliteReader:
         with translated(self._path):
             return [uid for (uid,) in self._db.execute(sql)]
 
-    def _narrow(self, row: tuple[Any, ...], tags: tuple[str, ...], content: dict[str, Any] | None = None) -> Exchange:
+    def _narrow(self, row: tuple[Any, ...], tags: tuple[str, ...], said: dict[str, Any] | None = None) -> Exchange:
         columns = dict(zip(_NARROW, row, strict=False))
         columns["run"] = row[-1]
-        result = rows.exchange(columns, content)
+        result = rows.exchange(columns, said)
         result.tags = tags
         return result
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -94,11 +95,20 @@ def _body(content: dict[str, Any], side: int, extras: dict[int, _Extra]) -> Body
     return Body(
         data=data,
         length=len(data) if length is None else length,
-        sha256=None if digest is None else digest.hex(),
+        sha256=_digest(digest, data, length, spans, decoded_from),
         tail=tail,
         redactions=tuple(Redaction(*span) for span in spans),
         decoded_from=decoded_from,
     )
+
+
+def _digest(
+    known: bytes | None, data: bytes, length: int | None, spans: object, decoded_from: int | None
+) -> str | None:
+    """Of the bytes on the wire; None where not all of them were kept."""
+    if known is not None:
+        return known.hex()
+    return sha256(data).hexdigest() if length in (None, len(data)) and not spans and decoded_from is None else None
 
 
 def _paired(content: dict[str, Any], side: int, extras: dict[int, _Extra], pair: Message, pair_name: str) -> Message:

@@ -20,7 +20,9 @@ import apsw
 
 from ...core.errors import StoreError
 from ..rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
+from . import content
 from .connect import open_writer, translated
+from .pieces import Pieces
 
 _Placed = tuple[int, Story]
 
@@ -36,9 +38,8 @@ def _marks(count: int) -> str:
 _VALUES = _marks(len(EXCHANGE) + 2)
 _INSERT_EXCHANGE = f"INSERT INTO exchanges (id, run, {', '.join(EXCHANGE)}) VALUES ({_VALUES})"
 _UPDATE_EXCHANGE = f"UPDATE exchanges SET {', '.join(f'{c} = ?' for c in EXCHANGE)} WHERE id = ?"
-_SAID = _marks(len(CONTENT) + 1)
-_INSERT_CONTENT = f"INSERT INTO contents (exchange_id, {', '.join(CONTENT)}) VALUES ({_SAID})"
-_REPLACE_CONTENT = f"INSERT OR REPLACE{_INSERT_CONTENT.removeprefix('INSERT')}"
+_INSERT_CONTENT = content.insert("INSERT")
+_REPLACE_CONTENT = content.insert("INSERT OR REPLACE")
 _IN_FLIGHT = "SELECT uid, id FROM exchanges WHERE state = 'in_flight' AND run = ?"
 _INTERRUPT = (
     "UPDATE exchanges SET state = 'interrupted' WHERE state = 'in_flight' AND run = (SELECT id FROM runs WHERE uid = ?)"
@@ -52,6 +53,8 @@ class SqliteWriter:
         self._path = path
         self._db = open_writer(path, busy_ms)
         self._inode = self._stat()
+        self._pieces = Pieces(self._db)
+        self._sweeps = -1
         self._runs: dict[str, int] = {}
         self._open: dict[bytes, int] = {}  # uid → local id of the rows in flight that this connection knows
 
@@ -97,6 +100,7 @@ class SqliteWriter:
         fresh, again, ids, opened = [], [], [], {}
         with self._transaction():
             self._move(run_id, batch, before, after)
+            self._heed_sweeps()
             next_id = self._next_id()
             known = self._open.get
             for story in batch.ended:
@@ -121,13 +125,13 @@ class SqliteWriter:
         return [elsewhere.get(row_id, row_id) for row_id in ids] if elsewhere else ids
 
     def _insert_all(self, run_id: int, fresh: list[_Placed], again: list[_Placed]) -> dict[int, int]:
-        run = self._db
+        run, pieces, said = self._db, self._pieces, content.row
         if fresh:
             run.executemany(_INSERT_EXCHANGE, [(row_id, run_id, *story.exchange) for row_id, story in fresh])
-            run.executemany(_INSERT_CONTENT, [(row_id, *story.content) for row_id, story in fresh])
+            run.executemany(_INSERT_CONTENT, [(row_id, *said(pieces, story.content)) for row_id, story in fresh])
         if again:
             run.executemany(_UPDATE_EXCHANGE, [(*story.exchange, row_id) for row_id, story in again])
-            run.executemany(_REPLACE_CONTENT, [(row_id, *story.content) for row_id, story in again])
+            run.executemany(_REPLACE_CONTENT, [(row_id, *said(pieces, story.content)) for row_id, story in again])
         return {}
 
     def _insert_each(self, run_id: int, fresh: list[_Placed], again: list[_Placed]) -> dict[int, int]:
@@ -147,10 +151,10 @@ class SqliteWriter:
                             self._db.execute(_INSERT_EXCHANGE, (target, run_id, *attempt.exchange))
                         else:
                             self._db.execute(_UPDATE_EXCHANGE, (*attempt.exchange, target))
-                        self._db.execute(_REPLACE_CONTENT, (target, *attempt.content))
+                        self._db.execute(_REPLACE_CONTENT, (target, *content.row(self._pieces, attempt.content)))
                     break
                 except _POISON:
-                    continue
+                    self._pieces.forget()
         return elsewhere
 
     def interrupt(self, run: str) -> int:
@@ -174,6 +178,7 @@ class SqliteWriter:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
+                self._pieces.forget()
                 if not self._db.get_autocommit():
                     self._db.execute("ROLLBACK")
                 raise
@@ -189,6 +194,13 @@ class SqliteWriter:
         )  # fmt: skip
         if self._db.changes() != 1:
             raise StoreMoved(f"{self._path}: somebody else has taken this run in")
+
+    def _heed_sweeps(self) -> None:
+        """Rows were deleted since the last batch: what is known of segments and nodes may be gone."""
+        found: Any = self._db.execute("SELECT value FROM counters WHERE name = 'sweeps'").fetchone()
+        if found[0] != self._sweeps:
+            self._sweeps = found[0]
+            self._pieces.forget()
 
     def _next_id(self) -> int:
         found: Any = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").fetchone()
@@ -233,6 +245,6 @@ def _bare(story: Story) -> Story:
     row["requested_at"] = at if isinstance(at, int) else 0
     said = dict(zip(CONTENT, story.content, strict=False))
     names = ("asked_start", "asked_headers", "asked_body", "told_start", "told_headers", "told_body")
-    content: dict[str, Any] = dict.fromkeys(CONTENT)
-    content |= {name: said.get(name) if isinstance(said.get(name), bytes) else None for name in names}
-    return Story(story.uid, tuple(row.values()), tuple(content.values()))
+    bare: dict[str, Any] = dict.fromkeys(CONTENT)
+    bare |= {name: said.get(name) if isinstance(said.get(name), bytes) else None for name in names}
+    return Story(story.uid, tuple(row.values()), tuple(bare.values()))

@@ -10,7 +10,7 @@ Source: OpenAI chat and Responses reference, Anthropic Messages reference, platf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..lenient import clean_text, is_shallow, read_json, whole_number, write_json
@@ -42,6 +42,7 @@ class Answer:
     events: int = 0
     error: Error | None = None
     flags: tuple[str, ...] = ()
+    merged: bytes | None = field(default=None, compare=False)  # the one answer that the events of a stream add up to, as JSON
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@ Source: Anthropic API reference, "Streaming messages" (2026-09).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..lenient import INVALID, read_json
 from .parts import Dict, Merged, Notes, Text, grow, in_order, join_texts, set_last, slot
 
@@ -18,7 +20,7 @@ _SILENT = frozenset(("content_block_stop", "message_stop", "ping"))
 _INPUT = "partial_json"  # under this key a block collects its input; no block has such a field of its own
 
 
-def merge_anthropic(events: list[Dict], notes: Notes) -> Merged:
+def merge_anthropic(events: Iterable[Dict], notes: Notes) -> Merged:
     """One `message`."""
     message: Dict = {}
     blocks: dict[int, Dict] = {}

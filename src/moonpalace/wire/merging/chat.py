@@ -10,7 +10,7 @@ Source: OpenAI API reference (chat, completions); platform.kimi.ai api/chat (202
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..answers.chat import sum_usages
@@ -33,7 +33,7 @@ _FUNCTION: dict[str, Rule] = {"name": grow_name, "arguments": grow}
 _LOGPROBS = ("content", "refusal", "tokens", "token_logprobs", "top_logprobs", "text_offset")
 
 
-def merge_chat(chunks: list[Dict], notes: Notes, *, text: bool = False) -> Merged:
+def merge_chat(chunks: Iterable[Dict], notes: Notes, *, text: bool = False) -> Merged:
     """One `chat.completion`, or with `text` one `text_completion`."""
     top: Dict = {}
     choices: dict[int, _Choice] = {}

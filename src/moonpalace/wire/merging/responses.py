@@ -9,6 +9,7 @@ Source: OpenAI API reference, "Responses", streaming events (2026).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..answers.responses import FINAL
@@ -29,7 +30,7 @@ _FIELDS = {
 }
 
 
-def merge_responses(events: list[Dict], notes: Notes) -> Merged:
+def merge_responses(events: Iterable[Dict], notes: Notes) -> Merged:
     """One `response`."""
     base: Dict = {}
     items: dict[int, _Item] = {}

@@ -1,0 +1,169 @@
+"""Heads and bodies as lists of pieces, so that what repeats itself is stored once.
+
+1. A piece in a row is a number or a text: `-n` stands for segment n, `n` for the chain of segments that ends at node n,
+   a text for itself. Joined, they are the head or body byte for byte.
+2. A chain is the items of an array (see `wire.segments`). A node is its parent and a segment, so conversations that
+   begin alike share their beginning, and an exchange adds what is new in it and nothing else.
+3. A head is its lines; the values that change each time stand in the row, the rest is a segment or two.
+   A line with a key is a segment of its own, so that the view can leave it out.
+4. What was found or stored before is remembered, within bounds. What the memory says is true only while no row has
+   been deleted: `forget` after a transaction that failed, and when the file was swept.
+
+Why numbers in JSON: SQLite's own `json_each` reads them, so the plain `sqlite3` program can put a body together.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+import apsw
+
+from ...wire.codecs import zstd
+from ...wire.segments import cut
+from .joined import PLAIN, ZSTD
+
+_NO_PARENT = 0
+_SMALL = 4096  # bodies up to here are remembered whole
+_WORTH = 256  # bytes from which compressing is tried
+_LEVEL = 3
+
+_CHANGING = (
+    "content-length|date|(?:x-|msh-)?request-id|x-client-request-id|server-timing|x-moonpalace-id|age|etag|cf-ray|"
+    "traceparent|x-trace-id|idempotency-key|openai-processing-ms|x-ratelimit-[a-z-]+|retry-after"
+)
+# A value with a quote, a backslash or anything but plain ASCII is left in its segment.
+_CUTS = re.compile(rb"\n(?i:(authorization:[^\r\n]*\r)(?=\n)|(?:" + _CHANGING.encode() + rb"):([ !#-\[\]-~]*)(?=\r\n))")
+
+_SEGMENT = "SELECT id FROM segments WHERE hash = ? AND codec = ? AND data = ?"
+_NEW_SEGMENT = "INSERT INTO segments (hash, codec, data) VALUES (?, ?, ?)"
+_NODE = "SELECT id FROM nodes WHERE parent = ? AND segment = ?"
+_NEW_NODE = "INSERT INTO nodes (parent, segment) VALUES (?, ?)"
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class _Memory(Generic[_K, _V]):
+    """Remembers at least the last `room` entries used, and never more than twice as many."""
+
+    __slots__ = ("_old", "_room", "_young")
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._young: dict[_K, _V] = {}
+        self._old: dict[_K, _V] = {}
+
+    def get(self, key: _K) -> _V | None:
+        found = self._young.get(key)
+        if found is None and (found := self._old.get(key)) is not None:
+            self.put(key, found)
+        return found
+
+    def put(self, key: _K, value: _V) -> None:
+        if len(self._young) >= self._room:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+
+    def clear(self) -> None:
+        self._young, self._old = {}, {}
+
+
+class Pieces:
+    """Stores heads and bodies through one connection, within the caller's transaction."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._heads: _Memory[tuple[bytes, bytes | None], str] = _Memory(256)
+        self._bodies: _Memory[bytes, str] = _Memory(256)
+        self._segments: _Memory[tuple[bytes, int], int] = _Memory(16_384)
+        self._nodes: _Memory[tuple[int, int], int] = _Memory(16_384)
+
+    def forget(self) -> None:
+        """Trust nothing that was found before."""
+        for memory in (self._heads, self._bodies, self._segments, self._nodes):
+            memory.clear()
+
+    def head(self, start: bytes | None, headers: bytes | None) -> str | None:
+        """The pieces of a start line and header lines; None when there is no start line."""
+        if start is None:
+            return None
+        key = start, headers
+        found = self._heads.get(key)
+        if found is None:
+            found = self._cut_head(b"%b\r\n%b" % (start, headers or b""))
+            self._heads.put(key, found)
+        return found
+
+    def _cut_head(self, head: bytes) -> str:
+        pieces, at = [], 0
+        for match in _CUTS.finditer(head):
+            key_line = match[1] is not None
+            begin, end = (match.start() + 1, match.end() + 1) if key_line else match.span(2)
+            if at < begin:
+                pieces.append(f"-{self._segment(head[at:begin])}")
+            pieces.append(f"-{self._segment(head[begin:end])}" if key_line else f'"{match[2].decode("ascii")}"')
+            at = end
+        if at < len(head):
+            pieces.append(f"-{self._segment(head[at:])}")
+        return f"[{','.join(pieces)}]"
+
+    def body(self, data: bytes | None, *, compress: bool = False) -> str | None:
+        """The pieces of a body; None for none. `compress`: it is readable elsewhere, so it may stand here smaller."""
+        if data is None:
+            return None
+        if compress:
+            return self._compressed(data)
+        if len(data) > _SMALL:
+            return self._cut_body(data)
+        found = self._bodies.get(data)
+        if found is None:
+            found = self._cut_body(data)
+            self._bodies.put(data, found)
+        return found
+
+    def _cut_body(self, data: bytes) -> str:
+        pieces = []
+        for part in cut(data):
+            if type(part) is list:
+                pieces.append(str(self._chain(part)))
+            elif part:
+                pieces.append(f"-{self._segment(part)}")  # type: ignore[arg-type]
+        return f"[{','.join(pieces)}]"
+
+    def _compressed(self, data: bytes) -> str:
+        if len(data) >= _WORTH:
+            packed = zstd.compress(data, level=_LEVEL)
+            if len(packed) < len(data) * 7 // 8:
+                return f"[-{self._segment(packed, ZSTD)}]"
+        return f"[-{self._segment(data)}]" if data else "[]"
+
+    def _chain(self, items: list[bytes]) -> int:
+        """The node at which the chain of these items ends."""
+        parent = _NO_PARENT
+        for item in items:
+            key = parent, self._segment(item)
+            node = self._nodes.get(key)
+            if node is None:
+                node = self._find_or_add(_NODE, _NEW_NODE, key)
+                self._nodes.put(key, node)
+            parent = node
+        return parent
+
+    def _segment(self, data: bytes, codec: int = PLAIN) -> int:
+        digest = blake2b(data, digest_size=16).digest()
+        key = digest, codec
+        found = self._segments.get(key)
+        if found is None:
+            short = int.from_bytes(digest[:8], "little", signed=True)
+            found = self._find_or_add(_SEGMENT, _NEW_SEGMENT, (short, codec, data))
+            self._segments.put(key, found)
+        return found
+
+    def _find_or_add(self, find: str, add: str, values: tuple[Any, ...]) -> int:
+        row: Any = self._db.execute(find, values).fetchone()
+        if row is not None:
+            return int(row[0])
+        self._db.execute(add, values)
+        return self._db.last_insert_rowid()

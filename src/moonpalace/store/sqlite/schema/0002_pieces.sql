@@ -1,0 +1,121 @@
+-- Version 2: what repeats itself is stored once; the earlier program's table can be read again, as a view.
+
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY,
+    hash INTEGER NOT NULL,              -- of data, 64 bits: finds, does not prove
+    codec INTEGER NOT NULL,             -- 0: data as it is, 1: zstd
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX segments_hash ON segments (hash);
+
+CREATE TABLE nodes (
+    id INTEGER PRIMARY KEY,             -- a chain of segments: that of the parent, then this one
+    parent INTEGER NOT NULL,            -- 0: none
+    segment INTEGER NOT NULL REFERENCES segments (id)
+) STRICT;
+
+CREATE UNIQUE INDEX nodes_parent ON nodes (parent, segment);
+
+CREATE TABLE counters (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO counters (name, value) VALUES ('sweeps', 0); -- how often rows were deleted: what was known of ids is void
+
+ALTER TABLE exchanges ADD COLUMN client_request_id TEXT;
+ALTER TABLE contents RENAME TO contents_1;
+
+-- *_head and *_body: pieces, a JSON array; -n is segment n, n the chain that ends at node n, a text itself. Joined,
+-- they are the bytes.
+CREATE TABLE contents (
+    exchange_id INTEGER PRIMARY KEY REFERENCES exchanges (id),
+    asked_head TEXT,
+    asked_body TEXT,
+    asked_length INTEGER,               -- what the wire carried, in bytes
+    asked_sha256 BLOB,                  -- NULL: of the body as kept, or unknown where not all was kept
+    sent_head TEXT,                     -- NULL: nothing was sent
+    sent_body TEXT,                     -- NULL: as asked
+    sent_length INTEGER,
+    sent_sha256 BLOB,
+    told_head TEXT,                     -- NULL: no answer came
+    told_body TEXT,
+    told_length INTEGER,
+    told_sha256 BLOB,
+    delivered_head TEXT,                -- NULL: nothing was delivered
+    delivered_body TEXT,                -- NULL: as told, up to delivered_length
+    delivered_length INTEGER,
+    delivered_sha256 BLOB,
+    request_text BLOB,                  -- the body to read, where the one on the wire is encoded
+    answer_text BLOB,                   -- likewise, or the answer that the events of a stream add up to
+    upstream TEXT,                      -- JSON, as the next but one and the one after it
+    timeline BLOB,                      -- code, nanoseconds after the arrival, size; repeated: see store/timeline.py
+    attempts TEXT,
+    interim TEXT,
+    extras BLOB                         -- MessagePack, by side: tail, trailers, redactions, decoded_from
+) STRICT;
+
+CREATE VIEW moonshot_requests AS
+SELECT
+    e.id AS id,
+    e.method AS request_method,
+    e.path AS request_path,
+    e.query AS request_query,
+    e.request_content_type AS request_content_type,
+    e.client_request_id AS request_id,
+    e.chatcmpl AS moonshot_id,
+    e.group_id AS moonshot_gid,
+    e.user_id AS moonshot_uid,
+    e.request_id AS moonshot_request_id,
+    CASE WHEN e.server_timing = CAST(e.server_timing AS INTEGER) THEN CAST(e.server_timing AS INTEGER)
+         ELSE e.server_timing END AS moonshot_server_timing,
+    e.status AS response_status_code,
+    e.content_type AS response_content_type,
+    (SELECT substr(head, instr(head, char(13) || char(10)) + 2) FROM (
+        SELECT group_concat(part, '') AS head FROM (
+            SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
+            FROM json_each(coalesce(c.sent_head, c.asked_head)) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
+            WHERE s.data IS NULL OR lower(CAST(substr(s.data, 1, 14) AS TEXT)) <> 'authorization:'
+            ORDER BY p.key
+        )
+    )) AS request_header,
+    CASE WHEN c.request_text IS NOT NULL THEN CAST(c.request_text AS TEXT) ELSE (
+        SELECT CAST(group_concat(data, '') AS TEXT) FROM (
+            WITH RECURSIVE walk (place, depth, parent, segment) AS (
+                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
+                FROM json_each(coalesce(c.sent_body, c.asked_body)) p LEFT JOIN nodes n ON n.id = p.value
+                UNION ALL
+                SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
+            )
+            SELECT s.data AS data FROM walk w JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
+        )
+    ) END AS request_body,
+    (SELECT substr(head, instr(head, char(13) || char(10)) + 2) FROM (
+        SELECT group_concat(part, '') AS head FROM (
+            SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
+            FROM json_each(c.told_head) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
+            ORDER BY p.key
+        )
+    )) AS response_header,
+    CASE WHEN c.answer_text IS NOT NULL THEN CAST(c.answer_text AS TEXT) ELSE (
+        SELECT CAST(group_concat(data, '') AS TEXT) FROM (
+            WITH RECURSIVE walk (place, depth, parent, segment) AS (
+                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
+                FROM json_each(c.told_body) p LEFT JOIN nodes n ON n.id = p.value
+                UNION ALL
+                SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
+            )
+            SELECT s.data AS data FROM walk w JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
+        )
+    ) END AS response_body,
+    CASE WHEN e.failure_kind = 'imported' THEN e.failure_message
+         ELSE e.failure_stage || ': ' || e.failure_kind || coalesce(': ' || nullif(e.failure_message, ''), '')
+    END AS error,
+    CAST(round(e.ttft_ns / 1000000.0) AS INTEGER) AS response_ttft,
+    CAST(round(e.tpot_ns / 1000000.0) AS INTEGER) AS response_tpot,
+    e.tokens_per_second AS response_otps,
+    e.latency_ns AS latency,
+    nullif(e.endpoint, '') AS endpoint,
+    strftime('%Y-%m-%d %H:%M:%S', e.requested_at / 1000000000, 'unixepoch', 'localtime') AS created_at
+FROM exchanges e LEFT JOIN contents c ON c.exchange_id = e.id;

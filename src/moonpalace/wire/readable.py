@@ -1,0 +1,25 @@
+"""What of a body a person, a search or a plain SQL query can read, where the bytes on the wire cannot be read so.
+
+1. A stream is the one answer that its events add up to; an encoded body is what it decodes to.
+2. The bytes themselves are kept elsewhere: this is for reading, and may be less than they say.
+"""
+
+from __future__ import annotations
+
+from ..core.headers import Headers
+from .completion import merged
+from .encoding import codings, decode_body
+
+
+def readable(headers: Headers, body: bytes, decoded_from: int | None = None) -> bytes | None:
+    """The body to read; None where the bytes can be read as they are. From `decoded_from` on they are decoded."""
+    encoding = ", ".join(value.decode("latin-1") for value in headers.get_all(b"content-encoding"))
+    encoded = bool(codings(encoding)) and decoded_from != 0
+    if encoded:
+        wire = body if decoded_from is None else body[:decoded_from]
+        inner = decode_body([wire], encoding).data
+        if wire and not inner:
+            return None
+        body = inner if decoded_from is None else inner + body[decoded_from:]
+    answer = merged(headers.text("content-type"), body, compact=True)
+    return answer if answer is not None else body if encoded else None
