@@ -7,12 +7,10 @@ Source: RFC 9562 section 5.7, method 1 (a counter in rand_a) of section 6.2.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
-_random = random.SystemRandom()
 
 
 class UidMaker:
@@ -24,8 +22,10 @@ class UidMaker:
         self._now_ns = now_ns
         self._last_ms = 0
         self._counter = 0
+        import random  # not before it is needed: looking at the record must start at once
+
         # One seed from the system, then the fast generator: ids must be unique, not secret.
-        self._bits = random.Random(_random.getrandbits(256)).getrandbits
+        self._bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits
 
     def __call__(self) -> bytes:
         ms = self._now_ns() // 1_000_000

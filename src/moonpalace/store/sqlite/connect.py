@@ -15,13 +15,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 import apsw
 
 from ...core.errors import StoreError
-from .migrations import ROWS
 
 FILE_NAME = "moonpalace.sqlite"
 VERSION = 2
@@ -160,6 +158,10 @@ def _upgrade(db: apsw.Connection, path: Path) -> None:
 
 def migrate(db: apsw.Connection, version: int) -> None:
     """One step: from the schema before `version` to it, rows included. Within the caller's transaction."""
+    from importlib import resources
+
+    from .migrations import ROWS
+
     folder = resources.files(__package__).joinpath("schema")
     statements = next(file for file in folder.iterdir() if file.name.startswith(f"{version:04d}_"))
     db.execute(statements.read_text("utf-8"))
