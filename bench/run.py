@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from cases import bodies, latency, soak, sse, startup, streams, throughput
+from cases import bodies, commands, latency, soak, sse, startup, streams, throughput
 from rig import machine
 from rig.errors import RigError
 from rig.report import Row, markdown, text_table
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Setting], list[Row]]] = {
     "bodies": bodies.run,
     "soak": soak.run,
     "startup": startup.run,
+    "commands": commands.run,
 }
 TOOLS = {"throughput": ("nginx", "wrk"), "latency": ("nginx",)}
 
@@ -60,7 +61,7 @@ def require_tools(names: list[str], targets: tuple[str, ...]) -> None:
     """Before anything starts. Raises MissingTool."""
     machine.require_linux()
     wanted = {tool for name in names for tool in TOOLS.get(name, ())}
-    if "nginx" in targets and set(names) - {"soak", "startup"}:
+    if "nginx" in targets and set(names) - {"soak", "startup", "commands"}:
         wanted.add("nginx")
     for tool in sorted(wanted):
         machine.require(tool)

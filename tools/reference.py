@@ -28,8 +28,8 @@ STATES = {
     State.UPSTREAM_ERROR: "No usable answer's head came; the client got a 502 or 504 of the proxy.",
     State.TRUNCATED: "The answer broke off after its head; the client's connection was broken off as well.",
     State.CLIENT_GONE: "The client left before it had everything.",
-    State.REJECTED: "The proxy refused the request: the gate, or bytes that are no valid HTTP/1.1.",
-    State.ABORTED: "The proxy was stopped before the exchange was over.",
+    State.REJECTED: "The proxy refused it: the gate, bytes that are no valid HTTP/1.1, or no descriptors or memory left.",
+    State.ABORTED: "The proxy was stopped, or ran out of memory, before the exchange was over.",
     State.INTERRUPTED: "The proxy's process died meanwhile; what had reached the journal is there.",
 }
 STAGES = {
@@ -42,7 +42,7 @@ STAGES = {
     Stage.WAIT_HEADERS: "waiting for the answer's first byte",
     Stage.READ_HEADERS: "reading the answer's head",
     Stage.READ_BODY: "reading the answer's body",
-    Stage.DECODE: "reserved: undoing a Content-Encoding for a change of the traffic",
+    Stage.DECODE: "understanding the answer; of exchanges taken over only",
     Stage.WRITE_CLIENT: "delivering the answer",
 }
 KINDS = {
@@ -66,13 +66,17 @@ KINDS = {
     "resource": "out of connections, descriptors or memory",
     "shutdown": "the proxy was being stopped",
     "interrupted": "the proxy's process died",
+    "imported": "the exchange is the original MoonPalace's; the message is what that one said",
     "error": "anything else; the message has the system's words",
 }
 FLAGS = {
+    "imported": "taken over from the original MoonPalace, which kept less: the request as sent, the answer decoded",
     "redacted": "a secret in a body was replaced",
     "not_looked_into": "part of a body could not be searched for secrets and was not kept",
     "body_capped": "a body was longer than `--body-limit`: beginning, end, length and SHA-256 are kept",
     "lost_records": "the journal could not be written for a while; parts of this exchange are missing",
+    "clock_jump": "the clock was set, or the machine slept, meanwhile or right before; durations are right all the same",
+    "salvaged": "it comes from a damaged database, and parts of it could not be read",
     "not_understood": "the analysis failed; the raw bytes are kept",
     "reused_conn": "the failure came on a connection that had served an exchange before",
     "extra_bytes": "the upstream sent bytes past the end of its answer; they were not passed on",

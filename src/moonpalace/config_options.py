@@ -16,7 +16,7 @@ REPEAT = {"threshold": "repeat-threshold", "min-length": "repeat-min-length"}
 CACHE = {"min-bytes": "cache-min-bytes", "ttl": "cache-ttl", "cleanup": "cache-cleanup"}
 # A key that holds a mapping in the file: its presence turns the option on, its members are options too.
 GROUPS = {"detect-repeat": REPEAT, "auto-cache": CACHE}
-NEGATED = {"no-id-header": "id-header"}
+NEGATED = {"no-id-header": "id-header", "no-store": "store"}  # on by themselves; what turns them off
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ OPTIONS = (
            "No log of the requests.", switch=True),
     Option("body-limit", "body_limit", values.size, 64 * 2**20,
            "Bytes kept of one body.", "SIZE", "64MiB"),
+    Option("store", "store", values.boolean, True,
+           "Keep nothing: what is recorded is removed at the end.", switch=True),
     Option("detect-repeat", "detect_repeat", values.boolean, False,
            "Stop streams that repeat themselves.", switch=True, later=True),
     Option("repeat-threshold", "repeat_threshold", values.fraction, 0.5,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import moonpalace
+from moonpalace.cli.main import COMMANDS
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 PRESS_TAB = """
@@ -51,15 +52,18 @@ def test_another_shell_is_refused(palace: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("moonpalace ''", {"start", "list", "inspect", "completion", "help"}),
+        ("moonpalace ''", set(COMMANDS)),
         ("moonpalace in", {"inspect"}),
         ("moonpalace inspect --", {"--id", "--chatcmpl", "--requestid", "--print", "--print-request",
                                    "--print-response", "--merge-event-stream", "--json", "--help"}),
         ("moonpalace inspect --print res", {"response_header", "response_body"}),
         ("moonpalace inspect --print metadata,res", {"metadata,response_header", "metadata,response_body"}),
         ("moonpalace inspect la", {"last", "last~1"}),
+        ("moonpalace export --di", {"--directory"}),
+        ("moonpalace export -o st", {"stdout", "stderr"}),
+        ("moonpalace export la", {"last", "last~1"}),
         ("moonpalace completion z", {"zsh"}),
-        ("moonpalace help ex", {"exit-codes"}),
+        ("moonpalace help exi", {"exit-codes"}),
         ("moonpalace start --key-f", {"--key-file"}),
     ],
     ids=str,

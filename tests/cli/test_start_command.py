@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from moonpalace.config import StartConfig
-from moonpalace.config_options import OPTIONS
+from moonpalace.config_options import NEGATED, OPTIONS
 
 
 def test_without_flags_the_defaults_are_started(palace: Any) -> None:
@@ -22,7 +22,7 @@ def test_every_option_has_its_flag(palace: Any) -> None:
     """The table is the only place where they are listed."""
     text = palace("start", "--help").out
     for option in OPTIONS:
-        assert f"--{'no-' if option.name == 'id-header' else ''}{option.name}" in text
+        assert f"--{'no-' if option.name in NEGATED.values() else ''}{option.name}" in text
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,8 @@ def test_every_option_has_its_flag(palace: Any) -> None:
         (["--port=65535"], "port", 65535),
         (["--no-id-header"], "id_header", False),
         (["--no-id-header=false"], "id_header", True),
+        (["--no-store"], "store", False),
+        (["--no-store=false"], "store", True),
         (["--quiet"], "quiet", True),
         (["--quiet=false"], "quiet", False),
         (["--detect-repeat=false"], "detect_repeat", False),

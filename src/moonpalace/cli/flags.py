@@ -2,6 +2,7 @@
 
 1. A switch that is not given is None, so that a default from elsewhere can stand.
 2. `--no-flag` works too; help shows the first form only.
+3. `-n=5` is `-n 5`, as the earlier program read it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-
-from ..config_values import BadValue, boolean
 
 
 class Switch(click.Option):
@@ -37,8 +36,15 @@ class Command(click.Command):
         forms = {name: param for param in self.params if isinstance(param, Switch)
                  for name in (*param.opts, *param.secondary_opts)}  # fmt: skip
         end = args.index("--") if "--" in args else len(args)
-        plain = [_plain(ctx, arg, forms) for arg in args[:end]]
+        shorts = {name for param in self.params if isinstance(param, click.Option) and not isinstance(param, Switch)
+                  for name in param.opts if not name.startswith("--")}  # fmt: skip
+        plain = [_without_equals(_plain(ctx, arg, forms), shorts) for arg in args[:end]]
         return super().parse_args(ctx, plain + args[end:])
+
+
+def _without_equals(arg: str, shorts: set[str]) -> str:
+    """`-n=5` as `-n5`; any other argument as it is."""
+    return arg[:2] + arg[3:] if arg[2:3] == "=" and arg[:2] in shorts else arg
 
 
 def _plain(ctx: click.Context, arg: str, forms: dict[str, Switch]) -> str:
@@ -46,6 +52,8 @@ def _plain(ctx: click.Context, arg: str, forms: dict[str, Switch]) -> str:
     name, mark, value = arg.partition("=")
     if not mark or name not in forms:
         return arg
+    from ..config_values import BadValue, boolean  # for this form alone: a command must start at once
+
     try:
         wanted = boolean(value)
     except BadValue as error:

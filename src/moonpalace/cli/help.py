@@ -17,7 +17,11 @@ EXIT_CODES = """Exit codes:
     3  no exchange matches
     4  the record cannot be read or written
    69  the port to listen on is taken
+  126  the program of run cannot be executed
+  127  there is no such program for run
   130  interrupted (Ctrl-C)
+
+run ends with the exit code of its program; 128 and the number of the signal that killed it.
 """
 ENVIRONMENT = """Environment:
 

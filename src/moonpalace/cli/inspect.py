@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
 import click
 
 from ..core.errors import UsageError
 from ..core.exchange import Exchange
+from . import which
 from .flags import Command, switch
 from .program import say
-
-_NAMED = 20
 
 
 def _complete_columns(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -22,15 +20,8 @@ def _complete_columns(_ctx: click.Context, _param: click.Parameter, incomplete: 
     return [done + comma + name for name in PRINTABLE if name.startswith(word)]
 
 
-def _complete_reference(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [word for word in ("last", "last~1") if word.startswith(incomplete)]
-
-
 @click.command("inspect", cls=Command)
-@click.argument("reference", required=False, metavar="[WHICH]", shell_complete=_complete_reference)
-@click.option("--id", "local_id", metavar="N", type=int, help="The id in the list.")
-@click.option("--chatcmpl", metavar="ID", help="The id of the completion.")
-@click.option("--requestid", metavar="ID", help="The Msh-Request-Id.")
+@which.options
 @click.option("--print", "columns", metavar="COLUMNS", multiple=True, shell_complete=_complete_columns,
               help="Columns, with commas between: metadata, request_header, request_body, response_header, "
               "response_body, error. [default: metadata]")  # fmt: skip
@@ -47,18 +38,9 @@ def command(
     request id, last, or last~1 for the one before.
     """
     asked = _check(view)
-    from .. import app, config
-    from ..service.select import Wanted, select
-
-    with closing(app.open_record(config.for_reading())) as record:
-        for note in record.notes:
-            say(note)
-        selected = select(record.reader, Wanted(reference, local_id, chatcmpl, requestid))
+    selected = which.find(reference, local_id, chatcmpl, requestid)
     _show(selected.exchange, asked, view)
-    if selected.others:
-        others = ", ".join(map(str, selected.others[:_NAMED])) + (", …" if len(selected.others) > _NAMED else "")
-        say(f"note: {len(selected.others) + 1} exchanges match; this is {selected.exchange.id}, the newest; "
-            f"the others: {others}")  # fmt: skip
+    which.say_others(selected)
 
 
 def _check(view: dict[str, Any]) -> list[str]:
@@ -104,21 +86,8 @@ def _show(exchange: Exchange, asked: list[str], view: dict[str, Any]) -> None:
 
 def _notes(exchange: Exchange, asked: list[str], view: dict[str, Any]) -> list[str]:
     """What the reader must know about what was shown."""
-    from ..service.sides import content
     from . import render
 
     request = view["print_request"] or any(name.startswith("request_") for name in asked)
     answer = view["print_response"] or any(name.startswith("response_") for name in asked)
-    notes: list[str] = []
-    for shown, name in ((request, render.request_side(exchange)), (answer, render.answer_side(exchange))):
-        if not shown:
-            continue
-        if name == "asked":
-            notes.append("note: nothing was sent to the API; this is what the client asked")
-        if name == "delivered":
-            notes.append("note: the API did not answer; this is what the proxy answered")
-        if problem := content(exchange, name).problem:
-            notes.append(f"note: the body could not be decoded wholly ({problem})")
-        if cut := render.cut_short(exchange, name):
-            notes.append(cut)
-    return notes
+    return render.side_notes(exchange, request=bool(request), answer=bool(answer))

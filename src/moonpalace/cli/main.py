@@ -16,19 +16,26 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "start": "Start the proxy.",
+    "run": "Run a program behind a proxy of its own.",
     "list": "List the newest exchanges.",
     "inspect": "Look at one exchange.",
+    "export": "Export an exchange as a case or as a curl command.",
+    "cleanup": "Delete old exchanges and give the space back.",
+    "config": "Show the settings and where each came from.",
+    "doctor": "Check what MoonPalace needs to work.",
     "completion": "Print the completion script for a shell.",
     "help": "Help about a command or a topic.",
 }
 INTERRUPTED = 130
+callers_umask = -1  # what a program that we start shall have; -1: the one that is
 
 
 def main() -> None:
     """The entry point of the installed command."""
+    global callers_umask
     import os
 
-    os.umask(0o077)  # what we make is the user's own, and not less than that
+    callers_umask = os.umask(0o077)  # what we make is the user's own, and not less than that
     sys.exit(run(sys.argv[1:]))
 
 

@@ -3,6 +3,7 @@
 1. Our own errors carry their exit code; click's usage errors are 2.
 2. An error of ours or click's is `error: sentence` on stderr. Text from outside in it is made safe to show.
 3. A fault in the program is one line too; in Python's development mode it is a traceback.
+4. `--endpoint` is taken before and after any command, as the earlier program took it; `endpoint` hands it down.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__
-from ..core.errors import MoonPalaceError
+from ..core.errors import MoonPalaceError, UsageError
 from .main import COMMANDS, INTERRUPTED
+
+if TYPE_CHECKING:
+    from ..core.exchange import Exchange
 
 NAME = "moonpalace"
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -32,6 +36,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f".{cmd_name}", __package__).command
+        if not any("--endpoint" in param.opts for param in command.params):
+            command.params.append(_endpoint_option())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -56,6 +62,40 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+_ENDPOINT = f"{__name__}.endpoint"
+
+
+def _keep_endpoint(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is None or ctx.resilient_parsing:
+        return
+    from ..config_values import BadValue, base_url
+
+    try:
+        ctx.meta[_ENDPOINT] = base_url(value)
+    except BadValue as error:
+        raise UsageError(f"--endpoint {error}") from None
+
+
+def _endpoint_option() -> click.Option:
+    return click.Option(
+        ["--endpoint"], metavar="URL", expose_value=False, hidden=True, callback=_keep_endpoint,
+        help="Base URL of the API.",
+    )  # fmt: skip
+
+
+def endpoint() -> str | None:
+    """The `--endpoint` that stands before the command, or after one that has none of its own."""
+    url: str | None = click.get_current_context().meta.get(_ENDPOINT)
+    return url
+
+
+def name_endpoint(*exchanges: Exchange) -> None:
+    """Rows of old files do not say where they went: a given `--endpoint` is shown for them."""
+    url = endpoint()
+    for exchange in exchanges:
+        exchange.endpoint = exchange.endpoint or url or ""
+
+
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         click.echo(f"{NAME} version {__version__}")
@@ -65,6 +105,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
 @click.command(cls=Commands, invoke_without_command=True, context_settings=CONTEXT)
 @click.option("-v", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
               help="Show the version.")  # fmt: skip
+@click.option("--endpoint", metavar="URL", expose_value=False, hidden=True, callback=_keep_endpoint)
 @click.pass_context
 def root(ctx: click.Context) -> None:
     """A local debugging proxy that keeps every exchange with an LLM API on record.

@@ -13,7 +13,7 @@ from typing import Any
 from ..core.exchange import Exchange, Message
 from ..service.inspect import metadata, status_line
 from ..service.listing import failure_text, local_time, number, url
-from ..service.sides import body_of, content, side
+from ..service.sides import answer_content, answer_side, body_of, content, request_side, side
 from ..text import safe
 from .table import BODY_COLUMNS, Cell, body_cell, cell
 
@@ -76,27 +76,6 @@ def _column(exchange: Exchange, name: str, merge: bool) -> Cell:
             return _column(exchange, "response_body", merge)
 
 
-def request_side(exchange: Exchange) -> str:
-    """The request as it was sent; if it never was, as it was asked."""
-    return "asked" if exchange.sent is None else "sent"
-
-
-def answer_side(exchange: Exchange) -> str:
-    """The answer as it was told; if none came, our own that was delivered."""
-    return "told" if exchange.told is not None or exchange.delivered is None else "delivered"
-
-
-def answer_content(exchange: Exchange, merge: bool) -> bytes:
-    """The answer's content; with `merge` the events of a stream as the one object that they add up to."""
-    name = answer_side(exchange)
-    data = content(exchange, name).data
-    if merge and (message := side(exchange, name)) is not None:
-        from ..wire.completion import merged
-
-        return merged(message.headers.text("content-type") or "", data) or data
-    return data
-
-
 def http_request(exchange: Exchange) -> bytes:
     """The request in the shape of raw HTTP, a JSON body indented."""
     name = request_side(exchange)
@@ -137,6 +116,23 @@ def cut_short(exchange: Exchange, name: str) -> str | None:
     if body is None or body.length <= len(body.data) or body.decoded_from is not None:
         return None
     return f"note: of this body's {body.length} bytes the first {len(body.data)} are kept (see --body-limit)"
+
+
+def side_notes(exchange: Exchange, *, request: bool, answer: bool) -> list[str]:
+    """Sentences for stderr: what the reader must know about the sides shown."""
+    notes: list[str] = []
+    for shown, name in ((request, request_side(exchange)), (answer, answer_side(exchange))):
+        if not shown:
+            continue
+        if name == "asked":
+            notes.append("note: nothing was sent to the API; this is what the client asked")
+        if name == "delivered":
+            notes.append("note: the API did not answer; this is what the proxy answered")
+        if problem := content(exchange, name).problem:
+            notes.append(f"note: the body could not be decoded wholly ({problem})")
+        if cut := cut_short(exchange, name):
+            notes.append(cut)
+    return notes
 
 
 def write_json(value: Any) -> None:

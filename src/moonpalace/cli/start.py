@@ -2,23 +2,26 @@
 
 1. Its flags come from `config_options`; values are read and checked by `config`, for all three sources alike.
 2. Defaults in the help are the program's, never those of the file: a key in the file is not shown.
+3. `run` has flags of the same table: `with_flags` and `given_flags` are for both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
-from ..config_options import OPTIONS, Option
+from ..config_options import NEGATED, OPTIONS, Option
 from .flags import Command, switch
-from .program import say
+from .program import endpoint, say
+
+_NEGATIVE = {name: flag for flag, name in NEGATED.items()}
 
 
 def _flag(option: Option) -> Callable[[Any], Any]:
-    if option.name == "id-header":
-        return _renamed(switch("--no-id-header", off="--id-header", help=option.help))
+    if option.name in _NEGATIVE:
+        return _renamed(switch(f"--{_NEGATIVE[option.name]}", off=f"--{option.name}", help=option.help))
     help_text = option.help + (f" [default: {option.shown}]" if option.shown else "")
     if option.later:
         help_text += " (not active in this version yet)"
@@ -34,14 +37,19 @@ def _renamed(decorator: Any) -> Callable[[Any], Any]:
     return lambda function: decorator(function)
 
 
-def _with_flags(function: Any) -> Any:
-    for option in reversed(OPTIONS):
-        function = _flag(option)(function)
-    return function
+def with_flags(options: Iterable[Option]) -> Callable[[Any], Any]:
+    """A decorator that gives a command the flags of these options."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(list(options)):
+            function = _flag(option)(function)
+        return function
+
+    return decorate
 
 
 @click.command("start", cls=Command)
-@_with_flags
+@with_flags(OPTIONS)
 def command(**given: Any) -> int:
     """Start the proxy.
 
@@ -50,7 +58,7 @@ def command(**given: Any) -> int:
     """
     from .. import config
 
-    plain = config.load(_raw(given))
+    plain = config.load(given_flags(OPTIONS, given))
     for note in plain.notes:
         say(note)
     from .. import app  # the whole proxy: not before the settings are known to be good
@@ -59,15 +67,16 @@ def command(**given: Any) -> int:
     return code
 
 
-def _raw(given: dict[str, Any]) -> dict[str, object]:
-    """The flags that were given, by option name."""
+def given_flags(options: Iterable[Option], given: dict[str, Any]) -> dict[str, object]:
+    """The flags that were given, by option name; an endpoint given to the root command counts."""
     flags: dict[str, object] = {}
-    for option in OPTIONS:
-        if option.name == "id-header":
-            value = given["no_id_header"]
-            value = None if value is None else not value
-        else:
-            value = given[option.name.replace("-", "_")]
+    for option in options:
+        negative = _NEGATIVE.get(option.name)
+        value = given[(negative or option.name).replace("-", "_")]
+        if negative and value is not None:
+            value = not value
         if value is not None and value != ():
             flags[option.name] = value
+    if (url := endpoint()) is not None:
+        flags.setdefault("endpoint", url)
     return flags

@@ -3,6 +3,7 @@
 1. 0700 under any umask. A directory that is a link, somebody else's, or writable by others is refused (T08).
 2. A looser mode left by the original program is tightened once, and that is said.
 3. The salt of the fingerprints lies here; it is made once.
+4. Every refusal names the ways out: mend it, another directory, or no record at all (F43).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from ..core.errors import UsageError
 
+_WAYS_OUT = "set MOONPALACE_HOME to another directory, or start with --no-store to keep nothing"
+
 
 def prepare_home(home: Path) -> list[str]:
     """Make or check the directory. Gives sentences worth saying. Raises: UsageError."""
@@ -23,17 +26,17 @@ def prepare_home(home: Path) -> list[str]:
         _make(home)
         found = os.lstat(home)
     except OSError as error:
-        raise UsageError(
-            f"{home} cannot be used for the record ({error.strerror}): set MOONPALACE_HOME to another directory"
-        ) from None
+        raise UsageError(f"{home} cannot be used for the record ({error.strerror}): {_WAYS_OUT}") from None
     if stat.S_ISLNK(found.st_mode):
-        raise UsageError(f"{home} is a symbolic link: set MOONPALACE_HOME to the directory itself")
+        raise UsageError(
+            f"{home} is a symbolic link: set MOONPALACE_HOME to the directory itself, or start with --no-store"
+        )
     if os.name != "posix":
         return []
     if found.st_uid != os.getuid():
-        raise UsageError(f"{home} belongs to another user: set MOONPALACE_HOME to a directory of your own")
+        raise UsageError(f"{home} belongs to another user: {_WAYS_OUT}")
     if not os.access(home, os.W_OK | os.X_OK):
-        raise UsageError(f"{home} cannot be written: give yourself the permission, or set MOONPALACE_HOME")
+        raise UsageError(f"{home} cannot be written: give yourself the permission, {_WAYS_OUT}")
     if not found.st_mode & 0o077:
         return []
     used = any(home.iterdir())
@@ -67,7 +70,9 @@ def salt(home: Path) -> bytes:
                 return fresh  # good for this run; it cannot be compared with others
             found = _read(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be used ({error.strerror}): mend its permissions") from None
+        raise UsageError(
+            f"{path} cannot be used ({error.strerror}): mend its permissions, or start with --no-store to keep nothing"
+        ) from None
     return found if len(found) == 32 else secrets.token_bytes(32)
 
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
-import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from ..core.errors import UsageError
 from .locks import FileLock, is_held
 
 
-class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
     """What `run.json` says: who writes this journal."""
 
     run: str
@@ -62,12 +62,13 @@ def create_run(home: Path, info: RunInfo) -> Run:
         os.chmod(path, 0o700)
         if not lock.try_acquire():
             raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-        write_private(path / "run.json", msgspec.json.encode(info))
+        write_private(path / "run.json", json.dumps(asdict(info)).encode())
     except OSError as error:
         lock.release()
-        shutil.rmtree(path, ignore_errors=True)
+        _remove_folder(path)
         raise UsageError(
-            f"the journal cannot be begun in {folder(home)} ({error.strerror}): free space, or mend that folder"
+            f"the journal cannot be begun in {folder(home)} ({error.strerror}): free space, mend that "
+            "folder, or start with --no-store to keep nothing"
         ) from None
     return Run(path, info, lock)
 
@@ -103,10 +104,23 @@ def list_runs(home: Path) -> list[Run]:
 def open_run(path: Path) -> Run:
     """The run of that folder; with an unreadable `run.json` only its name is known."""
     try:
-        info = msgspec.json.decode((path / "run.json").read_bytes(), type=RunInfo)
-    except (OSError, ValueError):
+        info = _info((path / "run.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
         info = RunInfo(run=path.name)
-    return Run(path, info if info.run == path.name else msgspec.structs.replace(info, run=path.name))
+    return Run(path, info if info.run == path.name else replace(info, run=path.name))
+
+
+def _info(data: bytes) -> RunInfo:
+    """What the file says. Raises: ValueError."""
+    known: dict[str, Any] = json.loads(data)
+    if type(known) is not dict or type(known.get("run")) is not str:
+        raise ValueError("no run is named")
+    found = {each.name: known[each.name] for each in fields(RunInfo) if each.name in known}
+    likes = {**asdict(RunInfo(run="")), "started_at": 0, "boot_id": ""}
+    unknown = ("started_at", "boot_id")
+    if any(type(value) is not type(likes[n]) and not (value is None and n in unknown) for n, value in found.items()):
+        raise ValueError("a value is of another type")
+    return RunInfo(**found)
 
 
 def is_alive(run: Run) -> bool:
@@ -116,7 +130,13 @@ def is_alive(run: Run) -> bool:
 
 def remove(run: Run) -> None:
     """Take the folder away. What cannot be removed now (open files on Windows) stays for the next attempt."""
-    shutil.rmtree(run.path, ignore_errors=True)
+    _remove_folder(run.path)
+
+
+def _remove_folder(path: Path) -> None:
+    import shutil  # not before it is needed: looking at the record must start at once
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def segments(path: Path) -> list[int]:

@@ -7,6 +7,8 @@
    counted, and named by a `Lost` record as soon as the disk takes it.
 4. A frame is written whole or cut away again, so that a reader meets damage only after a crash.
 5. A journal file that was deleted under us is noticed and begun anew.
+6. Without memory to encode with, or a descriptor for the next segment, nothing is given up: what was collected waits
+   and is tried again, the old segment is written on. What gets too much meanwhile is counted as in rule 3.
 
 Shape: see `journal.records`.
 """
@@ -32,6 +34,7 @@ GROUP = 0.025  # seconds between groups of chunks
 AT_ONCE = 0.001  # seconds until an arrival or an end leaves
 BUSY = 0.008  # the same while there is much to write: fewer, larger groups
 MUCH = 100  # records in a group
+TOO_MUCH = 8 * 1024 * 1024  # bytes that wait for memory to be encoded with
 SEGMENT = 64 * 1024 * 1024
 RING = 64 * 1024 * 1024
 PENDING = 512 * 1024
@@ -76,6 +79,7 @@ class Journal:
         self._soon = False  # a flush is on its way
         self._at_once = AT_ONCE
         self._flushing = False
+        self._starved = False  # there was no memory to encode with
         self.before_flush: Callable[[], None] = lambda: None
         self._later = False
         self._file = _Appender(folder, started, trouble, ring)
@@ -95,25 +99,41 @@ class Journal:
         """See to it that a flush comes: at once, or with the next group."""
         if now:
             if not self._soon:
-                self._soon = True
                 self._timers.call_later(self._at_once, self.flush)
+                self._soon = True
         elif not self._later and not self._soon:
-            self._later = True
             self._timers.call_later(GROUP, self.flush)
+            self._later = True
 
     def flush(self) -> None:
         """Hand over what was collected."""
         self._flushing = self._soon = self._later = True  # what is added meanwhile leaves with this flush
-        self.before_flush()
-        self._flushing = self._soon = self._later = False
-        if self._records:
-            batch, self._records, self._size = self._records, [], 0
-            self._at_once = AT_ONCE if len(batch) < MUCH else BUSY
-            self._file.put(records.encode(batch))
+        try:
+            self.before_flush()
+        finally:
+            self._flushing = self._soon = self._later = False
+        if self._records and not self._starved:
+            batch = self._records
+            try:
+                payload = records.encode(batch)
+            except MemoryError:
+                self._starved = True
+                self._timers.call_later(RETRY, self._try_again)
+            else:
+                self._records, self._size = [], 0
+                self._at_once = AT_ONCE if len(batch) < MUCH else BUSY
+                self._file.put(payload)
+        if self._size > TOO_MUCH:
+            batch, size, self._records, self._size = self._records, self._size, [], 0
+            self._file.lose(batch, size)
+
+    def _try_again(self) -> None:
+        self._starved = False
+        self.flush()
 
     def close(self, timeout: float = 5.0) -> bool:
         """Write everything out and stop. False when the disk did not take all of it in time."""
-        self.flush()
+        self._try_again()
         self._file.put(b"")
         self._thread.join(timeout)
         return not self._thread.is_alive() and not self._file.dropped
@@ -159,10 +179,18 @@ class _Appender:
             self._waiting -= len(oldest)
             self._count_lost(oldest)
 
+    def lose(self, batch: list[Record], size: int) -> None:
+        """Count records that were never encoded."""
+        with self._lock:
+            self._count(batch, size)
+
     def _count_lost(self, payload: bytes) -> None:
+        self._count(records.decode(payload) if payload else [], len(payload))
+
+    def _count(self, batch: list[Record], size: int) -> None:
         self.dropped += 1
-        self._lost_size += len(payload)
-        for record in records.decode(payload) if payload else ():
+        self._lost_size += size
+        for record in batch:
             self._lost_records += 1
             seq = getattr(record, "seq", None)
             if seq is not None and len(self._lost_seqs) < 100_000:
@@ -172,6 +200,15 @@ class _Appender:
 
     def run(self) -> None:
         """Write until the empty payload comes and everything before it is on disk."""
+        while True:
+            try:
+                self._work()
+                break
+            except MemoryError:  # met outside the writing itself
+                time.sleep(RETRY)
+        self._close()
+
+    def _work(self) -> None:
         patience = 8
         while True:
             self._ready.acquire(timeout=RETRY if self._failing else None)
@@ -192,7 +229,6 @@ class _Appender:
                         self._give_up()
                         break
                 time.sleep(RETRY)
-        self._close()
 
     def _give_up(self) -> None:
         """The disk did not come back in time: what still waits is lost."""
@@ -257,10 +293,12 @@ class _Appender:
             self._tell(f"the journal can be written again; dropped so far: {self.dropped} groups of records")
 
     def _append(self, data: bytes) -> None:
-        if self._fd >= 0 and (self._written > SEGMENT or self._is_gone()):
+        if self._fd >= 0 and self._is_gone():
             self._close()
         if self._fd < 0:
             self._open()
+        elif self._written > SEGMENT:
+            self._go_on_in_the_next()
         if not self._written:
             data = frame(records.encode([self._started()])) + data
         view = memoryview(data)
@@ -285,6 +323,15 @@ class _Appender:
         self._look_again = now + 0.5
         return os.fstat(self._fd).st_nlink == 0
 
+    def _go_on_in_the_next(self) -> None:
+        """Begin the next segment; where it cannot be made, this one is written on."""
+        old = self._fd
+        try:
+            self._open()
+        except OSError:
+            return
+        os.close(old)
+
     def _cut(self) -> None:
         try:
             os.ftruncate(self._fd, self._written)
@@ -296,10 +343,11 @@ class _Appender:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._segment += 1
-        self._written = 0
         self._fd = os.open(self._folder / f"{self._segment:08d}.seg", flags, 0o600)
+        self._written = 0
         if hasattr(os, "fchmod"):
-            os.fchmod(self._fd, 0o600)  # a umask may have taken even that away
+            with contextlib.suppress(OSError):  # from here on the file is there, and the one before it is over
+                os.fchmod(self._fd, 0o600)  # a umask may have taken even that away
 
     def _tell(self, text: str) -> None:
         try:
@@ -308,7 +356,8 @@ class _Appender:
             pass
 
     def _fail(self, error: Exception) -> None:
-        text = getattr(error, "strerror", None) or type(error).__name__
+        kind = "no memory" if isinstance(error, MemoryError) else type(error).__name__
+        text = getattr(error, "strerror", None) or kind
         if text != self._failing:
             self._failing = text
             self._tell(

@@ -66,7 +66,9 @@ def failure(what: Failure | None) -> dict[str, str] | None:
 
 
 def failure_text(what: Failure) -> str:
-    """A failure as a sentence."""
+    """A failure as a sentence. One of the original program has its own words."""
+    if what.kind == "imported":
+        return what.message
     return f"{what.stage}: {what.kind}: {what.message}" if what.message else f"{what.stage}: {what.kind}"
 
 

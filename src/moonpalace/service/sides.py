@@ -51,6 +51,27 @@ def content(exchange: Exchange, name: str) -> Content:
     return decoded(body, message.headers)
 
 
+def request_side(exchange: Exchange) -> str:
+    """The request as it was sent; if it never was, as it was asked."""
+    return "asked" if exchange.sent is None else "sent"
+
+
+def answer_side(exchange: Exchange) -> str:
+    """The answer as it was told; if none came, our own that was delivered."""
+    return "told" if exchange.told is not None or exchange.delivered is None else "delivered"
+
+
+def answer_content(exchange: Exchange, merge: bool) -> bytes:
+    """The answer's content; with `merge` the events of a stream as the one object that they add up to."""
+    name = answer_side(exchange)
+    data = content(exchange, name).data
+    if merge and (message := side(exchange, name)) is not None:
+        from ..wire.completion import merged
+
+        return merged(message.headers.text("content-type") or "", data) or data
+    return data
+
+
 def decoded(body: Body, headers: Headers) -> Content:
     """The kept bytes of a body with the Content-Encoding undone, as far as that goes."""
     encoding = ", ".join(value.decode("latin-1") for value in headers.get_all(b"content-encoding")).strip().lower()
