@@ -28,7 +28,7 @@ STATES = {
     State.UPSTREAM_ERROR: "No usable answer's head came; the client got a 502 or 504 of the proxy.",
     State.TRUNCATED: "The answer broke off after its head; the client's connection was broken off as well.",
     State.CLIENT_GONE: "The client left before it had everything.",
-    State.REJECTED: "The proxy refused it: the gate, bytes that are no valid HTTP/1.1, or no descriptors or memory left.",
+    State.REJECTED: "The proxy refused it: the gate, bytes that are no valid HTTP/1.1, no descriptors or memory left.",
     State.ABORTED: "The proxy was stopped, or ran out of memory, before the exchange was over.",
     State.INTERRUPTED: "The proxy's process died meanwhile; what had reached the journal is there.",
 }
@@ -75,7 +75,7 @@ FLAGS = {
     "not_looked_into": "part of a body could not be searched for secrets and was not kept",
     "body_capped": "a body was longer than `--body-limit`: beginning, end, length and SHA-256 are kept",
     "lost_records": "the journal could not be written for a while; parts of this exchange are missing",
-    "clock_jump": "the clock was set, or the machine slept, meanwhile or right before; durations are right all the same",
+    "clock_jump": "the clock was set, or the machine slept, meanwhile or right before; durations are right",
     "salvaged": "it comes from a damaged database, and parts of it could not be read",
     "not_understood": "the analysis failed; the raw bytes are kept",
     "reused_conn": "the failure came on a connection that had served an exchange before",

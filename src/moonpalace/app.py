@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .config import Config
+    from .service.cleanup import Cleaning
     from .store.base import Reader
 
 
@@ -27,6 +28,13 @@ def run(config: Config, command: Sequence[str], say: Callable[[str], None], umas
     from .app_run import run
 
     return run(config, command, say, umask)
+
+
+def clean_up(config: Config) -> Cleaning:
+    """The record, ready to be cleaned. Raises: StoreError."""
+    from .app_cleanup import clean_up
+
+    return clean_up(config)
 
 
 class Record:
@@ -47,10 +55,14 @@ def open_record(config: Config) -> Record:
     notes: tuple[str, ...] = ()
     if (home / "journal").is_dir():
         from .librarian.catchup import take_in_dead_runs, wait_until_current
+        from .store.sqlite.connect import StoreFull
 
-        take_in_dead_runs(home)
-        if not wait_until_current(home):
-            notes = ("the librarian is behind: what was captured last is not in the record yet",)
+        try:
+            take_in_dead_runs(home)
+            if not wait_until_current(home):
+                notes = ("the librarian is behind: what was captured last is not in the record yet",)
+        except StoreFull:
+            notes = ("the disk is full: what was captured last is not in the record yet; run: moonpalace cleanup",)
     from .store.sqlite import FILE_NAME, SqliteReader, StoreEmpty, StoreOutdated
 
     path = home / FILE_NAME
@@ -60,8 +72,9 @@ def open_record(config: Config) -> Record:
         except StoreOutdated:
             from .store.sqlite import SqliteWriter
 
-            SqliteWriter(path, busy_ms=60_000).close()  # brings the file to the schema of today
-            return Record(SqliteReader(path), notes)
+            told: list[str] = []
+            SqliteWriter(path, busy_ms=60_000, tell=told.append).close()  # brings the file to the schema of today
+            return Record(SqliteReader(path), (*told, *notes))
     except StoreEmpty:
         from .store.base import Nothing
 

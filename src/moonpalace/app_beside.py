@@ -66,8 +66,9 @@ class Librarian:
             begun = time.monotonic()
             try:
                 self._child = child = self._spawn(subprocess.PIPE)
-            except OSError as error:
-                self._say(f"the librarian cannot be started ({error.strerror}); the journal keeps everything meanwhile")
+            except (OSError, MemoryError) as error:
+                why = getattr(error, "strerror", None) or "no memory"
+                self._say(f"the librarian cannot be started ({why}); the journal keeps everything meanwhile")
                 time.sleep(5)
                 continue
             if self._stopping:
@@ -94,17 +95,23 @@ class Librarian:
         """Let it take in the rest. False when that took too long, or there is a hurry: the next command goes on."""
         self._stopping = True
         until = time.monotonic() + timeout
-        child = self._child
-        if child is None:
-            return False
-        self._end_input(child)
-        code = self._wait(child, until, hurried)
-        if code:  # it died: a new one, whose input has ended already, takes in the rest
+        child = self._begun(min(until, time.monotonic() + 2.0), hurried)
+        code: int | None = 1
+        if child is not None:
+            self._end_input(child)
+            code = self._wait(child, until, hurried)
+        if code:  # it died, or never began: a new one, whose input has ended already, takes in the rest
             try:
                 code = self._wait(self._spawn(subprocess.DEVNULL), until, hurried)
             except OSError:
                 return False
         return code == 0
+
+    def _begun(self, until: float, hurried: Callable[[], bool]) -> subprocess.Popen[bytes] | None:
+        """The child, which may be in the making."""
+        while self._child is None and self._thread.is_alive() and time.monotonic() < until and not hurried():
+            time.sleep(0.005)
+        return self._child
 
     @staticmethod
     def _wait(child: subprocess.Popen[bytes], until: float, hurried: Callable[[], bool]) -> int | None:

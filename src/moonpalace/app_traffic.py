@@ -2,6 +2,7 @@
 
 1. It binds, says where, and serves until it is told to stop.
 2. The librarian is a child process, started again when it dies; the traffic does not need it.
+3. With --no-store the home directory is one that passes: private, made for this run, removed at its end.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import asyncio
 import gc
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
 
 from . import __version__
 from .app_beside import Librarian, Notices
@@ -31,8 +35,33 @@ from .proxy.server import Proxy, Settings
 from .wire.redact import Redactor
 
 
-def start(config: Config) -> int:
+class Leash(Protocol):
+    """Who holds this process (`moonpalace run`): is told where it serves and what it did, and lets go to end it."""
+
+    def serving(self, run: str, base_url: str, let_go: Callable[[], object]) -> None:
+        """It serves. `let_go`, from any thread, has it stop in order."""
+        ...
+
+    def ended(self, accepted: int) -> None:
+        """The journal is closed, the librarian has finished; that many requests had come."""
+        ...
+
+
+def start(config: Config, leash: Leash | None = None) -> int:
     """Run the proxy until it is told to stop. Gives the exit code. Raises: UsageError, PortTakenError."""
+    if config.start.store:
+        return _start(config, leash)
+    try:
+        passing = tempfile.TemporaryDirectory(prefix="moonpalace-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UsageError(
+            f"no temporary directory can be made ({error.strerror}), and --no-store needs one; set TMPDIR"
+        ) from None
+    with passing as folder:
+        return _start(replace(config, home=Path(folder)), leash)
+
+
+def _start(config: Config, leash: Leash | None) -> int:
     settings = config.start
     routes = _routes(config)
     notes = home_folder.prepare_home(config.home)
@@ -73,13 +102,17 @@ def start(config: Config) -> int:
         proxy = Proxy(routes, gate, redactor, journal, served, say=notices.say)
         told = _listen_to_signals(events, proxy, notices.say)
         await proxy.serve(sockets)
-        notices.say(f'MoonPalace Starts => change base_url to "{base_url}"')
+        if leash is None:
+            kept = "" if settings.store else "; nothing is kept (--no-store)"
+            notices.say(f'MoonPalace Starts => change base_url to "{base_url}"{kept}')
         _say_ways(routes, notices.say)
         librarian = Librarian(_librarian_arguments(config, run.info.run), notices.say)
         sys.setswitchinterval(0.0005)  # the journal's thread gives way to the loop sooner
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
+        if leash is not None:
+            leash.serving(run.info.run, base_url, lambda: events.call_soon_threadsafe(told.set))
         await told.wait()
         aborted = await proxy.drain()
         if aborted:
@@ -91,6 +124,8 @@ def start(config: Config) -> int:
             run.lock.release()
         if not await asyncio.to_thread(librarian.finish, 30.0, proxy.is_hurried):
             ending.append("the librarian did not finish; the next command takes in the rest")
+        if leash is not None:
+            leash.ended(proxy.accepted)
         return 0
 
     code = loop.run(main(), factory)
@@ -197,6 +232,8 @@ def _librarian_arguments(config: Config, run: str) -> list[str]:
     arguments = ["--home", str(config.home), "--run", run, "--log", log]
     if _is_coloured(config):
         arguments.append("--colour")
+    if not config.start.store:
+        arguments.append("--forget")
     return arguments
 
 

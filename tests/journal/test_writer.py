@@ -6,6 +6,8 @@ import errno
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -399,3 +401,108 @@ def test_a_file_that_is_there_already_is_never_written_over(tmp_path: Path, disk
     assert bench.journal.close()
     assert (folder / "00000001.seg").read_bytes() == b""
     assert bodies(bench.read()) == bench.sent
+
+
+def test_f47_without_a_descriptor_for_the_next_segment_the_old_one_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing waits for it and nothing is lost; when there is one again, the next segment begins."""
+    real, refused = os.open, [0]
+
+    def no_descriptor(*args: object, **options: object) -> int:
+        refused[0] += 1
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(writer, "SEGMENT", 1000)
+    bench.send(5, b"x" * 300)
+    bench.until(lambda: len(bodies(bench.read())) == 5)
+    segments = len(runs.segments(bench.folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.os, "open", no_descriptor)
+        bench.send(10, b"x" * 300)
+        bench.until(lambda: refused[0] > 0 and not bench.appender._queue)
+    assert writer.os.open is real
+    bench.until(lambda: len(bodies(bench.read())) == 15)
+    assert (len(runs.segments(bench.folder)), bench.said) == (segments, [])
+    bench.send(5, b"x" * 300)
+    bench.until(lambda: len(bodies(bench.read())) == 20)
+    assert len(runs.segments(bench.folder)) > segments
+    assert bodies(bench.read()) == bench.sent
+    assert bench.journal.close()
+
+
+def test_f47_what_cannot_be_encoded_for_want_of_memory_waits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again, in order; nothing of it is dropped."""
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.records, "encode", no_memory)
+        bench.send(3)
+        assert [delay for delay, _ in bench.timers.due if delay == writer.RETRY] == [writer.RETRY]
+        bench.timers.fire()
+        bench.send(2)
+    assert bodies(bench.read()) == []
+    bench.timers.fire()
+    bench.until(lambda: bodies(bench.read()) == bench.sent)
+    bench.send(1)
+    assert bench.journal.close()
+    assert bodies(bench.read()) == bench.sent
+
+
+def no_memory(batch: object) -> bytes:
+    raise MemoryError
+
+
+def test_f47_what_waits_for_memory_too_long_is_counted_and_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is memory itself: past a bound it is dropped, never silently."""
+    monkeypatch.setattr(writer, "TOO_MUCH", 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.records, "encode", no_memory)
+        for number in range(9):
+            bench.journal.add(Chunk(number, 0, 1, 300, b"x" * 300), size=300)
+            bench.journal.flush()
+    bench.journal.add(Chunk(9, 0, 1, 4, b"last"), size=4)
+    assert not bench.journal.close()
+    found = bodies(bench.read())
+    lost = [record for record in found if isinstance(record, Lost)]
+    assert [(record.records, record.size, sorted(record.seqs)) for record in lost] == [(8, 2400, list(range(8)))]
+    assert [record.seq for record in found if isinstance(record, Chunk)] == [8, 9]
+
+
+def test_f47_a_loop_without_memory_for_a_timer_does_not_end_the_flushing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that failed to be set must not be taken for one that is on its way."""
+
+    def refuse(delay: float, callback: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.timers, "call_later", refuse)
+        for now in (True, False):
+            with pytest.raises(MemoryError):
+                bench.journal.add(Ended(1, 1, UID, 1, b"", "complete", 0), now=now)
+    bench.journal.add(Ended(2, 1, UID, 1, b"", "complete", 0), now=True)
+    bench.timers.fire()
+    bench.until(lambda: len(bodies(bench.read())) == 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures through /proc")
+def test_f47_encoding_without_memory_raises(tmp_path: Path) -> None:
+    """A real limit, for what stands in for it elsewhere ends the process: see `records.encode`."""
+    script = """
+import resource
+from moonpalace.journal import records
+batch = [records.Chunk(1, 0, 1, 100_000, b"x" * 100_000)] * 200
+whole = records.encode(batch)
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 20), resource.RLIM_INFINITY))
+for _ in range(3):
+    try:
+        records.encode(batch)
+        print("encoded")
+    except MemoryError:
+        print("raised")
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(records.encode(batch) == whole and records.decode(whole) == batch)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["raised"] * 3 + ["True"]), done.stderr

@@ -134,7 +134,9 @@ def test_a_dead_run_is_taken_in_before_our_own(tmp_path: Path, builder: JournalB
 def test_a_store_that_cannot_be_used_is_told_once_and_waited_for(tmp_path: Path, builder: JournalBuilder) -> None:
     """The journal keeps everything until somebody has mended it."""
     path = tmp_path / FILE_NAME
-    path.write_bytes(b"this is no database " * 100)
+    db = apsw.Connection(str(path))
+    db.execute("CREATE TABLE holiday_photos (id INTEGER PRIMARY KEY)")
+    db.close()
     running = Running(builder, tmp_path)
     builder.exchange(Script(1))
     until(lambda: running.said.sentences)
@@ -143,7 +145,7 @@ def test_a_store_that_cannot_be_used_is_told_once_and_waited_for(tmp_path: Path,
     builder.end(1)
     running.end()
     assert states(tmp_path) == ["complete"]
-    assert "not a database" in running.said.sentences[0]
+    assert "another program" in running.said.sentences[0]
     assert running.said.sentences[-1] == "the record is written again"
 
 

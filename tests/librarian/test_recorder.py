@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from moonpalace.core.exchange import Exchange, Redaction
@@ -23,6 +24,7 @@ from moonpalace.journal.records import (
     Lost,
     Record,
     RunEnded,
+    RunStarted,
     Tried,
 )
 from moonpalace.librarian.recorder import Recorder
@@ -194,7 +196,7 @@ def test_what_stands_for_a_secret_is_where_it_is_in_the_whole_body() -> None:
         Chunk(1, TOLD, at + 1, 5, b"12345"),
         Chunk(1, TOLD, at + 2, 30, b"ab<key>c", ((2, 5, 27),)),
         BodyEnd(1, TOLD, at + 3, 35, b"\1" * 32),
-        Ended(1, at + 4, UID, WALL_NS, script.start, "complete", 35),
+        Ended(1, at + 4, UID, WALL_NS + at + 4, script.start, "complete", 35),
     ]
     (x,) = play(records)
     assert x.told is not None and x.told.body is not None
@@ -212,7 +214,7 @@ def test_a_secret_inside_a_coding_leaves_the_rest_decoded() -> None:
     records += [
         Chunk(1, TOLD, at + MS, 50, whole, (), True),
         BodyEnd(1, TOLD, at + 2 * MS, 50),
-        Ended(1, at + 3 * MS, UID, WALL_NS, script.start, "complete", 50),
+        Ended(1, at + 3 * MS, UID, WALL_NS + at + 3 * MS, script.start, "complete", 50),
     ]
     (x,) = play(records)
     assert x.told is not None and x.told.body is not None
@@ -229,7 +231,7 @@ def test_a_capped_body_keeps_head_tail_length_and_sum() -> None:
         Chunk(1, TOLD, at + 1, 5, b"12345"),
         Chunk(1, TOLD, at + 2, 95, b""),
         BodyEnd(1, TOLD, at + 3, 100, b"\2" * 32, b"tail", pack([(b"X-Sum", b"1")])),
-        Ended(1, at + 4, UID, WALL_NS, script.start, "complete", 100),
+        Ended(1, at + 4, UID, WALL_NS + at + 4, script.start, "complete", 100),
     ]
     (x,) = play(records)
     assert x.told is not None and x.told.body is not None
@@ -350,3 +352,57 @@ def test_a_long_stream_keeps_every_event() -> None:
     x = one(Script(1, told_headers=STREAM, chunks=[b": ping\n\n"] * 500 + list(EVENTS), step_ms=1))
     assert [e.at_ns for e in x.timeline if e.name == "told_chunk"] == [MS * n for n in range(1, 506)]
     assert x.ttft_ns == 502 * MS
+
+
+def moved(records: list[Record], seconds: float) -> list[Record]:
+    """The same told by a wall clock that is so far ahead."""
+    shift = round(seconds * 1000) * MS
+    return [
+        msgspec.structs.replace(record, wall_ns=record.wall_ns + shift) if hasattr(record, "wall_ns") else record
+        for record in records
+    ]
+
+
+JUMPS = [-30 * 86_400, 30 * 86_400, 3600, 1.5, -1.5]
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_f46_a_jump_of_the_clock_flags_what_it_falls_into(seconds: float) -> None:
+    """Whose times of day cannot be compared is said; the durations come from the other clock and are right."""
+    scripts = [Script(n, uid=bytes([n]) * 16, chunks=(ANSWER,)) for n in range(5)]
+    before, left, across, after, late = (script.records() for script in scripts)
+    stream = [*before, *left[:3], *across[:4], *moved([*left[3:], *across[4:], *after, *late], seconds)]
+    by_uid = {x.uid[:2]: x.flags for x in play(stream)}
+    assert by_uid == {"00": (), "01": ("clock_jump",), "02": ("clock_jump",), "03": (), "04": ()}
+    assert {x.latency_ns for x in play(stream)} == {20 * MS}
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_f46_a_jump_between_two_exchanges_flags_the_second(seconds: float) -> None:
+    """Nothing was open then; the next one's time of day does not follow from the one before."""
+    first, second, third = (Script(n, uid=bytes([n]) * 16).records() for n in (1, 2, 3))
+    by_uid = {x.uid[:2]: x.flags for x in play([*first, *moved([*second, *third], seconds)])}
+    assert by_uid == {"01": (), "02": ("clock_jump",), "03": ()}
+
+
+def test_f46_a_jump_that_a_new_segment_tells_of_flags_the_next_arrival() -> None:
+    """The writer's thread looks at the clocks too, when it opens a file."""
+    first, second = (Script(n, uid=bytes([n]) * 16).records() for n in (1, 2))
+    at = Script(2).arrives_ns
+    opened = RunStarted("r", at, WALL_NS + at, "1", "", "")
+    by_uid = {x.uid[:2]: x.flags for x in play([*first, *moved([opened, *second], 60)])}
+    assert by_uid == {"01": (), "02": ("clock_jump",)}
+
+
+def test_f46_a_dead_run_tells_of_the_jump_too() -> None:
+    """Without an end the one that was open can only be flagged by what others saw."""
+    dead, other = (Script(n, uid=bytes([n]) * 16).records() for n in (1, 2))
+    found = {x.state: x.flags for x in play([*dead[:3], *moved(other, 60)], dead=True)}
+    assert found == {"complete": ("clock_jump",), "interrupted": ("clock_jump",)}
+
+
+@pytest.mark.parametrize("seconds", [0.9, -0.9, 0.0])
+def test_f46_less_than_a_second_is_no_jump(seconds: float) -> None:
+    """Clocks are put right all the time."""
+    first, second = (Script(n, uid=bytes([n]) * 16).records() for n in (1, 2))
+    assert [x.flags for x in play([*first, *moved(second, seconds)])] == [(), ()]

@@ -37,6 +37,8 @@ def verification() -> ssl.SSLCertVerificationError:
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "not_found"),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "resolver"),
         (socket.gaierror(), "resolver"),
+        (socket.gaierror(socket.EAI_MEMORY, "Memory allocation failure"), "resource"),
+        (MemoryError(), "resource"),
         (verification(), "certificate"),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "handshake"),
         (ssl.SSLEOFError(8, "EOF occurred"), "handshake"),

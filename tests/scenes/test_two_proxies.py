@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,34 @@ def test_both_record_everything_under_load(pair: list[Program]) -> None:
     assert sorted(by_run.values(), key=min) == sorted(asked, key=min)
     assert Counter(row.state for row in rows) == {"complete": 2 * EACH}
     assert len({row.id for row in rows}) == 2 * EACH
+
+
+def test_f44_list_under_load_shows_all_that_was_answered_before_it(pair: list[Program]) -> None:
+    """Each row once and never half of one, while two librarians write; several commands at the same time."""
+    answered: list[list[str]] = [[] for _ in range(4)]
+    threads = [threading.Thread(target=ask_many, args=[pair[n % 2].port, f"l{n}", EACH, answered[n]]) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    looks = 0
+    while any(thread.is_alive() for thread in threads) or looks < 2:
+        before = {uid for found in answered for uid in list(found)}
+        with ThreadPoolExecutor(2) as pool:
+            shown = list(pool.map(lambda program: program.records(), pair))
+        for rows in shown:
+            uids = [row["uid"] for row in rows]
+            assert len(set(uids)) == len(uids)
+            assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
+            complete = {row["uid"] for row in rows if row["state"] == "complete"}
+            assert before <= complete
+            assert {row["state"] for row in rows} <= {"complete", "in_flight"}
+        looks += 1
+    for thread in threads:
+        thread.join()
+    rows = pair[0].wait_for_count(4 * EACH)
+    assert {row.uid for row in rows} == {uid for found in answered for uid in found}
+    for program in pair:
+        assert program.stop() == 0
+    assert len(pair[0].records()) == 4 * EACH
 
 
 @pytest.mark.skipif(not processes.available, reason="needs /proc to find the librarian")

@@ -84,12 +84,6 @@ def test_the_settings_are_those_that_were_decided(path: Path, desk: Desk) -> Non
     assert db.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, -1) == 0
 
 
-def original(path: Path) -> None:
-    db = apsw.Connection(str(path))
-    db.execute("CREATE TABLE moonshot_requests (id INTEGER PRIMARY KEY)")
-    db.close()
-
-
 def foreign(path: Path) -> None:
     db = apsw.Connection(str(path))
     db.execute("CREATE TABLE holiday_photos (id INTEGER PRIMARY KEY)")
@@ -105,14 +99,13 @@ def newer(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (original, "the original MoonPalace"),
         (foreign, "another program"),
         (newer, "a newer MoonPalace"),
         (lambda path: path.write_bytes(b"no database, but long enough to be looked at. " * 40), "not a database"),
         (lambda path: path.symlink_to(path.with_name("elsewhere")), "not a plain file"),
         (lambda path: path.mkdir(), "not a plain file"),
     ],
-    ids=["original", "foreign", "newer", "no database", "link", "folder"],
+    ids=["foreign", "newer", "no database", "link", "folder"],
 )
 def test_what_is_not_ours_is_refused_and_left_alone(path: Path, make: object, says: str) -> None:
     """One clear sentence, and nobody's data is touched."""
@@ -246,5 +239,3 @@ def test_a_reader_does_not_block_the_writer_nor_write(path: Path, desk: Desk) ->
     with pytest.raises(apsw.Error):
         reader._db.execute("DELETE FROM exchanges")
     reader.close()
-
-

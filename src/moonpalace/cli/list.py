@@ -44,7 +44,7 @@ def command(
         return _export(directory, limit or 0, bool(chatonly), bool(more["escape_html"]), bool(more["force"]))
     from .. import app, config
     from ..service import listing
-    from . import render
+    from . import listed
     from .table import table
 
     with closing(app.open_record(config.for_reading())) as record:
@@ -53,10 +53,12 @@ def command(
         found = listing.recent(record.reader, 10 if limit is None else limit, chat_only=bool(chatonly))
     name_endpoint(*found)
     if json:
-        render.write_json([listing.summary(exchange) for exchange in found])
+        from .render import write_json
+
+        write_json([listing.summary(exchange) for exchange in found])
         return 0
-    columns = render.VERBOSE_COLUMNS if verbose else render.LIST_COLUMNS
-    click.echo(table(columns, [render.row(exchange, columns) for exchange in found]), nl=False)
+    columns = listed.VERBOSE_COLUMNS if verbose else listed.LIST_COLUMNS
+    click.echo(table(columns, [listed.row(exchange, columns) for exchange in found]), nl=False)
     return 0
 
 

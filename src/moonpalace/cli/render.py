@@ -1,4 +1,4 @@
-"""How exchanges look on stdout: rows of the list, columns of inspect, raw HTTP, JSON.
+"""How an exchange looks on stdout: the columns of inspect, raw HTTP, JSON.
 
 1. JSON leaves as UTF-8 whatever the terminal's encoding; everything else in the terminal's.
 2. JSON bodies are indented, their numbers untouched: `1.0` and `12345678901234567890` stay as they are.
@@ -12,35 +12,12 @@ from typing import Any
 
 from ..core.exchange import Exchange, Message
 from ..service.inspect import metadata, status_line
-from ..service.listing import failure_text, local_time, number, url
+from ..service.listing import failure_text, url
 from ..service.sides import answer_content, answer_side, body_of, content, request_side, side
 from ..text import safe
-from .table import BODY_COLUMNS, Cell, body_cell, cell
+from .table import BODY_COLUMNS, Cell, body_cell
 
-LIST_COLUMNS = ("id", "status", "chatcmpl", "request_id", "server_timing", "requested_at")
-VERBOSE_COLUMNS = (
-    "id", "url", "method", "status", "chatcmpl", "request_id", "user_id", "server_timing", "content_type",
-    "requested_at",
-)  # fmt: skip
 PRINTABLE = ("metadata", "request_header", "request_body", "response_header", "response_body", "error")
-
-
-def row(exchange: Exchange, columns: tuple[str, ...]) -> list[Cell]:
-    """One exchange as a row of the list."""
-    shown: dict[str, object] = {
-        "status": status(exchange),
-        "url": url(exchange),
-        "server_timing": number(exchange.server_timing),
-        "requested_at": local_time(exchange.requested_at),
-    }
-    return [cell(shown[name] if name in shown else getattr(exchange, name)) for name in columns]
-
-
-def status(exchange: Exchange) -> str:
-    """The status code; where the exchange failed, the stage stands with it or alone; else the state."""
-    stage = str(exchange.failure.stage) if exchange.failure else ""
-    code = "" if exchange.status is None else str(exchange.status)
-    return f"{code} {stage}".strip() or str(exchange.state)
 
 
 def columns(exchange: Exchange, names: list[str], *, merge: bool) -> tuple[list[str], list[Cell]]:

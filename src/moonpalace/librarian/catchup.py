@@ -3,7 +3,8 @@
 1. A dead run is taken in by whoever gets its `take.lock`; the others pass it by.
 2. Rows in flight whose run has left no folder become `interrupted`. The store is asked first and the folder looked for
    afterwards: a run that begins in between is not mistaken for a dead one.
-3. With nothing to do the store is not opened for writing, and not made.
+3. With nothing to do the store is not opened for writing, and not made; what would write is not even imported, for
+   looking at the record must start at once.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..core.errors import StoreError
 from ..journal import runs
 from ..journal.locks import FileLock
 from ..journal.runs import Run
 from ..store.rows import Position
-from ..store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, StoreBusy
-from .taker import Taker
+from ..store.sqlite import FILE_NAME, SqliteReader, StoreBusy, StoreDamaged
+
+if TYPE_CHECKING:
+    from ..store.sqlite import SqliteWriter
 
 _T = TypeVar("_T")
 _PATIENCE = 10.0  # seconds for a store that others hold
@@ -32,7 +35,9 @@ def take_in_dead_runs(home: Path, *, tell: Callable[[str], None] = lambda text: 
     orphans = _orphans(home)
     if not dead and not orphans:
         return 0
-    store = SqliteWriter(home / FILE_NAME, busy_ms=2000)
+    from ..store.sqlite import SqliteWriter
+
+    store = SqliteWriter(home / FILE_NAME, busy_ms=2000, tell=tell)
     try:
         taken = sum(take_in(run, store, tell) for run in dead)
         for orphan in orphans:
@@ -44,6 +49,8 @@ def take_in_dead_runs(home: Path, *, tell: Callable[[str], None] = lambda text: 
 
 def take_in(run: Run, store: SqliteWriter, tell: Callable[[str], None]) -> int:
     """Take in all of a dead run and remove its folder; 0 when somebody else is at it."""
+    from .taker import Taker
+
     lock = FileLock(run.path / "take.lock")
     try:
         if not lock.try_acquire():
@@ -76,7 +83,7 @@ def discard(run: Run, lock: FileLock) -> None:
 
 
 def wait_until_current(home: Path, timeout: float = 2.0) -> bool:
-    """Wait until the store has what the journals hold now. False when that takes too long.
+    """Wait until the store has what the journals hold now. False when that takes too long. Raises: StoreError.
 
     Dead runs are waited for, too: their own librarian may be at it, and if it dies on the way, it is our turn.
     """
@@ -100,10 +107,14 @@ def _reached(home: Path, wanted: dict[str, Position]) -> bool:
         return True
     try:
         reader = SqliteReader(home / FILE_NAME)
+    except StoreDamaged:
+        raise
     except StoreError:
         return False
     try:
         progress = reader.progress()
+    except StoreDamaged:
+        raise
     except StoreError:
         return False
     finally:
@@ -115,6 +126,8 @@ def _orphans(home: Path) -> list[str]:
     """Runs that rows in flight name and that have no folder."""
     try:
         reader = SqliteReader(home / FILE_NAME)
+    except StoreDamaged:
+        raise
     except StoreError:
         return []
     try:

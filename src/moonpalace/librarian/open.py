@@ -89,6 +89,7 @@ class Open:
     __slots__ = (
         "arrived",
         "at",
+        "clock_jump",
         "delivered",
         "interim",
         "lost",
@@ -116,6 +117,7 @@ class Open:
         self.interim: list[Interim] | None = None
         self.tried: list[Tried] | None = None
         self.lost = False  # records of it were lost
+        self.clock_jump = False  # the wall clock jumped meanwhile, or right before
 
     def compact(self) -> None:
         """From here on the timeline takes 24 bytes an event instead of about 90."""

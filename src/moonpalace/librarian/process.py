@@ -3,7 +3,9 @@
 1. It ends when its standard input does (the traffic process is gone, or asks for it) and the journal is taken in.
    Signals for the terminal's whole group do not end it: what the traffic process still has to say comes first.
 2. Whatever fails is told once and tried again: the journal waits on disk. Only one librarian takes a run in.
+   A database that is damaged is moved aside and a new one begun: see `damage`.
 3. The log never holds up the taking in.
+4. With `--forget` the home directory is a passing one: it is removed at the end, also when the traffic process died.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -21,13 +24,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..core.errors import StoreError
 from ..journal import runs
 from ..journal.locks import FileLock
 from ..store.rows import Story
-from ..store.sqlite import FILE_NAME, SqliteWriter, StoreBusy
+from ..store.sqlite import FILE_NAME, SqliteWriter, StoreBusy, StoreDamaged, ballast
 from ..store.sqlite.rows import from_tuples
+from ..store.sqlite.writer import StoreMoved
 from . import log
 from .catchup import discard, take_in_dead_runs
+from .damage import TOLD, set_aside
 from .pace import Pace, journal_size
 from .sink import Sink
 from .taker import Taker
@@ -36,6 +42,7 @@ POLL = 0.03  # seconds between looks at a journal that has nothing new
 _BUSY = 0.05
 _RETRY = (0.1, 0.5, 3.0)
 _LOOK_FOR_DEAD = 10.0
+_CERTAIN = 3  # times that the database was found damaged, so that nobody needs to look again
 _GRACE = 2.0  # for a traffic process that closed our input to be gone
 
 
@@ -64,6 +71,7 @@ class _Librarian:
         self._taker: Taker | None = None
         self._told = ""  # the last trouble told, so that each is told once
         self._failures = 0
+        self._damages = 0  # how often it was found damaged since it was last in order
         self._pace = Pace(time.monotonic, lambda: journal_size(self._run.path))
         self._next_look = 0.0
         self._asked_at: float | None = None
@@ -79,15 +87,20 @@ class _Librarian:
                         continue
                     if self._round():
                         return
-                    self._failures = 0
+                    self._failures = self._damages = 0
                 except StoreBusy as error:
                     self._tell(f"{error}; the journal keeps everything meanwhile")
                     time.sleep(_BUSY)
                     if self._gives_up():
                         return
                 except Exception as error:  # the librarian's loop: told, and tried again
-                    self._tell(f"the record cannot be written: {error}; the journal keeps everything meanwhile")
                     self._drop()
+                    trouble = f"the record cannot be written: {str(error) or type(error).__name__}"
+                    if isinstance(error, StoreDamaged):
+                        trouble = self._set_aside(trouble)
+                        if not trouble:
+                            continue
+                    self._tell(f"{trouble}; the journal keeps everything meanwhile")
                     if self._gives_up():
                         return
                     time.sleep(_BUSY if self._stop.is_set() else _RETRY[min(self._failures, len(_RETRY) - 1)])
@@ -137,11 +150,26 @@ class _Librarian:
         return False
 
     def _ready(self) -> Taker:
+        if self._store is not None and self._store.replaced:
+            raise StoreMoved(f"{self._home / FILE_NAME} was replaced while it was in use")
         if self._store is None:
-            self._store = SqliteWriter(self._home / FILE_NAME)
+            self._store = SqliteWriter(self._home / FILE_NAME, tell=lambda text: self._log.offer([text]))
         if self._taker is None:
             self._taker = Taker(self._run, self._store)
         return self._taker
+
+    def _set_aside(self, trouble: str) -> str:
+        """Move the database aside if it is damaged indeed. What is to be told: nothing when there is a new one."""
+        self._damages += 1
+        try:
+            moved = set_aside(self._home, certain=self._damages >= _CERTAIN)
+        except (StoreError, OSError) as error:
+            return f"the database is damaged and cannot be moved aside: {error}"
+        if moved is None:
+            return trouble
+        self._log.offer([TOLD.format(name=moved.name)])
+        self._told = ""
+        return ""
 
     def _take_in_the_dead(self) -> None:
         taken = take_in_dead_runs(self._home, tell=lambda text: self._log.offer([text]))
@@ -219,16 +247,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", required=True)
     parser.add_argument("--log", choices=("text", "json", "off"), default="text")
     parser.add_argument("--colour", action="store_true")
+    parser.add_argument("--forget", action="store_true")
     options = parser.parse_args(argv)
     _settle()
     stop = threading.Event()
     threading.Thread(target=_watch_input, args=(stop,), name="input", daemon=True).start()
+    if not options.forget:
+        ballast.make(options.home)
     sink = Sink(_write_error, renderer(options.log, options.colour))
     entries: Log = sink if options.log != "off" else _Sentences(sink)
     try:
         run_librarian(options.home, options.run, stop=stop, log=entries)
     finally:
         sink.close()
+    if options.forget and not runs.is_alive(runs.open_run(runs.folder(options.home) / options.run)):
+        shutil.rmtree(options.home, ignore_errors=True)
     # A log that is blocked must not keep the process: its thread may still be in a write.
     sys.stdout.flush()
     os._exit(0)

@@ -4,6 +4,8 @@
 2. An end without an arrival (the disk was full) is an exchange all the same, flagged `lost_records`.
 3. Frames up to `stored` only bring back what was open there: their ends and losses are in the store already.
 4. What cannot be understood is kept raw and never stops the rest.
+5. Durations come from the monotonic clock alone. Where the wall clock jumped against it (see `clocks`), what was open
+   then is flagged `clock_jump`; if nothing was, the next arrival is.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from ..journal.records import (
 )
 from ..store import timeline
 from ..store.rows import START, Batch, Position
+from .clocks import Clocks
 from .open import Open, Side
 from .story import in_flight, interrupted, raw, story, without_arrival
 
@@ -45,6 +48,8 @@ class Recorder:
         self._since = START
         self._again = False  # the frame at hand is in the store already
         self._lost: set[int] = set()
+        self._clocks = Clocks()
+        self._jumped = False  # the wall clock jumped while nothing was open
         self.started: RunStarted | None = None
         self.run_ended = False
         self.troubles: list[str] = []  # what could not be understood, for the log
@@ -105,15 +110,26 @@ class Recorder:
 
     def _run_started(self, record: RunStarted) -> None:
         self.started = record
+        self._watch(record.at_ns, record.wall_ns)
 
     def _run_ended(self, record: RunEnded) -> None:
         self.run_ended = True
         self._batch.accepted = record.accepted
         self._batch.ended_at = record.wall_ns
 
+    def _watch(self, at_ns: int, wall_ns: int) -> None:
+        """Flag what a jump of the wall clock touches."""
+        if self._clocks.jumped(at_ns, wall_ns):
+            for x in self._open.values():
+                x.clock_jump = True
+            self._jumped = not self._open
+
     def _arrived(self, record: Arrived) -> None:
         seq = record.seq
         self._open[seq] = x = Open(record, self._since)
+        self._watch(record.at_ns, record.wall_ns)
+        if self._jumped:
+            self._jumped, x.clock_jump = False, True
         if seq in self._lost:
             x.lost = True
         if not self._again:
@@ -181,6 +197,7 @@ class Recorder:
         x.timeline.extend((timeline.CONNECT, record.at_ns - x.at, -1))
 
     def _ended(self, record: Ended) -> None:
+        self._watch(record.at_ns, record.wall_ns)
         x = self._open.pop(record.seq, None)
         if self._again:
             return

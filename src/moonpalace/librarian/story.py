@@ -2,14 +2,13 @@
 
 1. Rows are tuples in the order of `store.rows`; this is the hot path, so it builds them directly.
 2. Nothing here fails: what the analysis trips over is kept raw and flagged `not_understood`.
-3. A SHA-256 is that of the wire bytes: given by the traffic side, or taken here when all of them were kept.
+3. A SHA-256 is that of the wire bytes, where not all of them were kept; else it can be taken any time.
 4. Targets, paths and queries stay as they came; octets that are not UTF-8 are shown as `\\xNN`.
 """
 
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -47,11 +46,12 @@ def interrupted(x: Open) -> Story:
 def in_flight(x: Open) -> Story:
     """An exchange of which no more than its arrival is stored yet."""
     arrived = x.arrived
+    _, asked_type, _, own_id = heads.asked(arrived.headers)
     row = (
         x.uid, "in_flight", arrived.wall_ns, *heads.start_line(arrived.start),
         arrived.endpoint, arrived.route, arrived.peer,
         None, "", None, 0, None, None, None, None, None,
-        heads.asked(arrived.headers)[1], *_NOTHING_KNOWN,
+        asked_type, own_id, *_NOTHING_KNOWN,
     )  # fmt: skip
     return Story(x.uid, row, (arrived.start, arrived.headers, None, None, None, *_IN_FLIGHT_REST))
 
@@ -75,7 +75,7 @@ def without_arrival(end: Ended) -> Story:
     row = (
         end.uid, end.state, end.wall_ns, *heads.start_line(end.start), "", "", "",
         None, "", None, 0, None, None, None, None, None,
-        None, None, None, None, None, None, None, None, None,
+        None, None, None, None, None, None, None, None, None, None,
         end.stage or None, end.kind or None, end.message or None, end.raw or None, _flags(flags),
     )  # fmt: skip
     return Story(end.uid, row, (end.start, None, None, None, None, *_IN_FLIGHT_REST))
@@ -91,7 +91,7 @@ def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row,
     asked_side, _, told_side, _ = sides
     if at_ns is not None:
         x.timeline.extend((timeline.ENDED, at_ns - x.at, delivered))
-    asked_type_full, asked_type, asked_encoding = heads.asked(arrived.headers)
+    asked_type_full, asked_type, asked_encoding, own_id = heads.asked(arrived.headers)
     method, target, path, query = heads.start_line(arrived.start)
     asked_body = _NO_BODY if asked_side is None else _body(asked_side)
     told_body = _NO_BODY if told_side is None else _body(told_side)
@@ -113,14 +113,14 @@ def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row,
         x.uid, state, arrived.wall_ns, method, target, path, query, arrived.endpoint, arrived.route, arrived.peer,
         status, reason, reading.model, reading.stream, reading.id, head.request_id, head.user_id, head.group_id,
         head.server_timing_ms,
-        asked_type, head.content_type, ttft, tpot, speed, latency,
+        asked_type, own_id, head.content_type, ttft, tpot, speed, latency,
         None if usage is None else _json_text(usage), reading.cached_tokens, reading.finish_reason,
         *failure, _flags(flags) if flags else None,
     )  # fmt: skip
-    return Story(x.uid, row, _content(x, asked_body, told_body, delivered))
+    return Story(x.uid, row, _content(x, asked_body, told_body, delivered, reading))
 
 
-def _content(x: Open, asked_body: Row, told_body: Row, delivered: int) -> Row:
+def _content(x: Open, asked_body: Row, told_body: Row, delivered: int, reading: Reading) -> Row:
     arrived, sent, told, own = x.arrived, x.sent, x.told, x.delivered
     sent_side, own_side = x.sides[SENT], x.sides[DELIVERED]
     if sent is None:
@@ -132,7 +132,7 @@ def _content(x: Open, asked_body: Row, told_body: Row, delivered: int) -> Row:
     if own is None:
         own_row: Row = (None, None, None, delivered, None)
     elif own.body:
-        own_row = (own.start, own.headers, own.body, max(delivered, len(own.body)), sha256(own.body).digest())
+        own_row = (own.start, own.headers, own.body, max(delivered, len(own.body)), None)
     elif own_side is not None:
         own_row = (own.start, own.headers, *_body(own_side))
     else:
@@ -142,8 +142,9 @@ def _content(x: Open, asked_body: Row, told_body: Row, delivered: int) -> Row:
         *sent_row,
         None if told is None else told.start, None if told is None else told.headers, *told_body,
         *own_row,
+        reading.request_text, reading.answer_text,
         upstream,
-        _pack(x.timeline if type(x.timeline) is list else list(x.timeline)),
+        timeline.pack(x.timeline),
         None if x.tried is None else _attempts(x),
         None if x.interim is None else _interim(x),
         _extras(x.sides),
@@ -151,15 +152,13 @@ def _content(x: Open, asked_body: Row, told_body: Row, delivered: int) -> Row:
 
 
 def _body(side: Side) -> Row:
-    """Body, length on the wire, SHA-256."""
+    """Body, length on the wire, SHA-256 if the traffic side had to take it."""
     data = side.data()
     end = side.end
     if end is None:
         return data, side.size, None
     if end.sha256:
         return data, end.length, end.sha256
-    if len(data) == end.length and side.marks is None and side.decoded_at is None:
-        return data, end.length, sha256(data).digest()
     return data, end.length, None
 
 
@@ -189,6 +188,8 @@ def _more_flags(flags: tuple[str, ...], x: Open, state: str, reading: Reading) -
             more = (*more, "body_capped")
     if x.lost:
         more = (*more, "lost_records")
+    if x.clock_jump:
+        more = (*more, "clock_jump")
     return tuple(dict.fromkeys(flags + more)) if more else flags
 
 

@@ -27,7 +27,10 @@ _KINDS = {
     errno.ENOMEM: "resource",
     errno.ENOBUFS: "resource",
 }
-_NO_SUCH_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL") if hasattr(socket, name)}
+_NAMES = {
+    "EAI_NONAME": "not_found", "EAI_NODATA": "not_found", "EAI_FAIL": "not_found", "EAI_MEMORY": "resource",
+}  # fmt: skip
+_RESOLVING = {getattr(socket, name): kind for name, kind in _NAMES.items() if hasattr(socket, name)}
 
 
 def describe(error: BaseException) -> tuple[str, str]:
@@ -40,10 +43,11 @@ def describe(error: BaseException) -> tuple[str, str]:
         reason = getattr(error, "reason", None) or _SOURCE.sub("", error.strerror or str(error)) or "error"
         return "handshake", f"TLS failed: {reason.replace('_', ' ').lower()}"
     if isinstance(error, socket.gaierror):
-        kind = "not_found" if error.errno in _NO_SUCH_NAME else "resolver"
-        return kind, error.strerror or "the name could not be resolved"
+        return _RESOLVING.get(error.errno or 0, "resolver"), error.strerror or "the name could not be resolved"
     if isinstance(error, TimeoutError) and not error.errno:
         return "timeout", "it took too long"
+    if isinstance(error, MemoryError):
+        return "resource", "the proxy ran out of memory"
     if isinstance(error, OSError):
         kind = _KINDS.get(error.errno or 0, "error")
         if isinstance(error, ConnectionRefusedError):

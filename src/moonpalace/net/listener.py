@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from ..core.headers import HeaderLine
 from ..wire import http1
+from .failures import describe
 
 HEAD_SECONDS = 30.0
 BODY_IDLE_SECONDS = 120.0
@@ -60,7 +61,11 @@ class Exchange(Protocol):
 class Handler(Protocol):
     """What a listener needs of the proxy, the mock or whoever serves."""
 
-    connections: set[ClientConnection]
+    def opened(self, connection: ClientConnection) -> None:
+        """A client has connected."""
+
+    def closed(self, connection: ClientConnection) -> None:
+        """Its connection is no more."""
 
     def begin(self, connection: ClientConnection, head: http1.RequestHead, body: bytes | None) -> Exchange:
         """A request's head came. `body`: all of its body, if that came with it and has a length."""
@@ -120,7 +125,7 @@ class ClientConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.peer = _address(peer)
         self.deadline = time.monotonic() + KEEP_ALIVE_SECONDS
-        self.handler.connections.add(self)
+        self.handler.opened(self)
 
     def data_received(self, data: bytes) -> None:
         body = self._body
@@ -253,11 +258,13 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
-        self.handler.connections.discard(self)
-        reset = exc is not None
-        kind, text = (
-            ("reset", "the client reset the connection") if reset else ("closed", "the client closed the connection")
-        )
+        self.handler.closed(self)
+        if exc is None:
+            kind, text = "closed", "the client closed the connection"
+        elif isinstance(exc, MemoryError):
+            kind, text = describe(exc)
+        else:
+            kind, text = "reset", "the client reset the connection"
         if self._exchange is not None:
             self._gone(kind, text)
         elif self._buffer and not self.stopping:
@@ -280,6 +287,12 @@ class ClientConnection(asyncio.Protocol):
     def is_idle(self) -> bool:
         """Whether no exchange is under way."""
         return self._exchange is None and not self._lingering
+
+    def is_unused(self, now: float, seconds: float) -> bool:
+        """Whether for so long nothing has come that anybody waits for."""
+        if self._lingering:
+            return self.deadline < now + LINGER_SECONDS - seconds
+        return self._exchange is None and not self._buffer and self.deadline < now + KEEP_ALIVE_SECONDS - seconds
 
     def take_partial_head(self) -> bytes:
         """What came of a head that is not whole; nothing will be made of it any more."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .server import Proxy
 
 EXPECT_SECONDS = 1.0
+_CLOSING = ("host", "target", "resource")  # refusals after which the connection is not used again
+_STATUS = {"timeout": 504, "resource": 503}  # by the kind of failure; any other is a 502
 _OPEN_ENDED = (http1.CHUNKED, http1.CLOSE)
 
 
@@ -130,7 +132,8 @@ class Flow:
             # Whatever else goes wrong while connecting is this exchange's failure, never the program's.
             self._task = None
             if not self.over:
-                self._fail(Failure(Stage.CONNECT, "error", f"connecting failed: {type(error).__name__}"))
+                kind = "resource" if isinstance(error, MemoryError) else "error"
+                self._fail(Failure(Stage.CONNECT, kind, f"connecting failed: {type(error).__name__}"))
             return
         self._task = None
         if self.over:
@@ -382,12 +385,12 @@ class Flow:
     # --- how it ends
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._keep = self._keep and self._head.framing == http1.NONE and refusal.kind not in ("host", "target")
+        self._keep = self._keep and self._head.framing == http1.NONE and refusal.kind not in _CLOSING
         if refusal.status == 204:
             self._answer(204, b"")
             self._end(State.COMPLETE, None)
             return
-        if self._head.framing != http1.NONE:
+        if self._head.framing != http1.NONE and not self._asked_done:
             self._client.stopping = True
         self._answer(refusal.status, error_body(refusal.message, Stage.ACCEPT, "request_rejected"))
         self._end(State.REJECTED, Failure(Stage.ACCEPT, refusal.kind, refusal.message))
@@ -403,9 +406,10 @@ class Flow:
         if not self._asked_done:
             self._keep = False
             self._client.stopping = True
-        status = 504 if failure.kind == "timeout" else 502
+        # What we have no descriptor or memory for was refused by us, and not by the upstream.
+        status = _STATUS.get(failure.kind, 502)
         self._answer(status, error_body(failure.message, failure.stage, "proxy_server_error"))
-        self._end(State.UPSTREAM_ERROR, failure)
+        self._end(State.REJECTED if failure.kind == "resource" else State.UPSTREAM_ERROR, failure)
 
     def _answer(self, status: int, body: bytes) -> None:
         """An answer of our own; the connection goes on or ends by `_keep`."""
@@ -436,7 +440,7 @@ class Flow:
             stage = Stage.WAIT_HEADERS
         unsent = self._client.transport.get_write_buffer_size()
         self._delivered = max(0, self._delivered - unsent)
-        self._end(State.CLIENT_GONE, Failure(stage, kind, text))
+        self._end(State.ABORTED if kind == "resource" else State.CLIENT_GONE, Failure(stage, kind, text))
 
     def abort(self) -> None:
         """The proxy stops and waits no longer."""

@@ -65,8 +65,8 @@ class Scribe:
         """Leave word: one of the methods below, and what it is to be called with."""
         self._word.append(word)
         if not self._awake:
-            self._awake = True
             self._wake(now=True)
+            self._awake = True
 
     def leave_whole(self, size: int, *word: Any) -> None:
         """The same with a body of that size in it."""
@@ -90,10 +90,17 @@ class Scribe:
             try:
                 method(*what)
             except Exception as error:  # see rule 3
+                self._tell_lost(what[0].seq, type(error).__name__)
                 text = f"{method.__name__}: {type(error).__name__}"
                 if text not in self._said:
                     self._said.add(text)
                     self._say(f"a piece of the record could not be written down ({text}); traffic is not affected")
+
+    def _tell_lost(self, seq: int, reason: str) -> None:
+        try:
+            self._journal.add(records.Lost(0, 1, 0, (seq,), reason))
+        except MemoryError:
+            pass
 
     # --- what there is word of
 

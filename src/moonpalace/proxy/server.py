@@ -1,7 +1,8 @@
 """The proxy as a whole: what all exchanges share, and how it starts, sweeps, drains and stops.
 
 1. Nothing here can wait for the record: the journal takes what it is given.
-2. Stopping: no new connections, idle ones are closed, running exchanges may end within the drain time, then they are
+2. What there is no room for (descriptors, memory) is told 503, or waits in the kernel's queue: see `room`.
+3. Stopping: no new connections, idle ones are closed, running exchanges may end within the drain time, then they are
    aborted. A second signal aborts at once.
 """
 
@@ -18,6 +19,7 @@ from ..core.headers import HeaderLine
 from ..core.ids import UidMaker, uid_text
 from ..journal.writer import Journal
 from ..net import peer as peers
+from ..net.door import Door
 from ..net.listener import ClientConnection
 from ..net.outbox import Outbox
 from ..wire import http1
@@ -25,12 +27,13 @@ from ..wire.redact import Redactor
 from .answers import error_body, own_answer
 from .driver import Flow
 from .gate import Gate, Refusal
+from .room import Room
 from .routes import Routes
 from .scribe import Note, Scribe
 
-MAX_CONNECTIONS = 20_000
 SWEEP_SECONDS = 0.25
-BACKLOG = 4096
+UNUSED_SECONDS = 1.0  # how long a connection may be idle while others wait for its place
+SAY_AGAIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,42 @@ class Proxy:
         self.flows: set[Flow] = set()
         self.draining = False
         self.accepted = 0
-        self._servers: list[asyncio.Server] = []
+        self.room = Room()
+        self._door: Door | None = None
+        self._say = say
+        self._said_full = -SAY_AGAIN
         self._emptied = asyncio.Event()
         self._now_please = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
 
     # --- what connections call
+
+    def opened(self, connection: ClientConnection) -> None:
+        """A client has connected."""
+        self.connections.add(connection)
+        if self._door is not None and self.room.is_full(self._sockets()) and self._door.shut():
+            now = time.monotonic()
+            if now - self._said_full >= SAY_AGAIN:
+                self._said_full = now
+                self._say(f"new connections wait: {self.room.places} sockets are open, as many as there is room for "
+                          "(ulimit -n)")  # fmt: skip
+
+    def closed(self, connection: ClientConnection) -> None:
+        """Its connection is no more."""
+        self.connections.discard(connection)
+        self._reopen()
+
+    def _sockets(self) -> int:
+        """Those of clients and upstreams. Idle ones are not worth the counting while there is room for all of them."""
+        sockets = len(self.connections) + len(self.flows)
+        if sockets * 8 > self.room.places:
+            for origin in self.routes.origins():
+                sockets += len(origin.idle)
+        return sockets
+
+    def _reopen(self) -> None:
+        if self._door is not None and self._door.is_shut and not self.room.is_full(self._sockets()):
+            self._door.reopen()
 
     def begin(self, connection: ClientConnection, head: http1.RequestHead, body: bytes | None) -> Flow:
         """A request's head came, perhaps with its whole body."""
@@ -135,8 +168,9 @@ class Proxy:
         refusal = self.gate.check(head)
         if refusal is not None:
             return refusal
-        if len(self.connections) > MAX_CONNECTIONS:
-            return Refusal(503, "resource", f"more than {MAX_CONNECTIONS} connections are open: close some")
+        no_room = self.room.refuses(self._sockets())
+        if no_room:
+            return Refusal(503, "resource", no_room)
         if self._guard_key and not self._may_use_key(connection):
             return Refusal(
                 403,
@@ -183,9 +217,8 @@ class Proxy:
 
     async def serve(self, sockets: Iterable[socket.socket]) -> None:
         """Listen on bound sockets."""
-        for sock in sockets:
-            server = await self.loop.create_server(lambda: ClientConnection(self), sock=sock, backlog=BACKLOG)
-            self._servers.append(server)
+        self._door = Door(sockets, lambda: ClientConnection(self))
+        await self._door.open()
         self._sweep()
 
     def _sweep(self) -> None:
@@ -197,7 +230,19 @@ class Proxy:
                 connection.check_gone()
         for origin in self.routes.origins():
             origin.drop_old(now)
+        self.room.look()
+        if self._door is not None and self._door.is_shut:
+            self._make_room(now)
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _make_room(self, now: float) -> None:
+        """Others wait: what nobody uses gives way."""
+        for origin in self.routes.origins():
+            origin.close()
+        for connection in list(self.connections):
+            if connection.is_unused(now, UNUSED_SECONDS):
+                connection.transport.close()
+        self._reopen()
 
     def hurry(self) -> None:
         """The second signal: wait no longer."""
@@ -211,8 +256,8 @@ class Proxy:
         """Stop in order. Gives the number of exchanges that had to be aborted."""
         self.draining = True
         self.outbox.flush()
-        for server in self._servers:
-            server.close()
+        if self._door is not None:
+            self._door.close()
         for connection in list(self.connections):
             connection.stopping = True
             if connection.is_idle:

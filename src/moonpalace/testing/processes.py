@@ -77,3 +77,14 @@ def memory(pid: int) -> int:
 def descriptors(pid: int) -> int:
     """Open files."""
     return len(os.listdir(_PROC / str(pid) / "fd"))
+
+
+def addresses(pid: int) -> int:
+    """Bytes of address space, which is what RLIMIT_AS limits."""
+    return int((_PROC / str(pid) / "statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def busy_seconds(pid: int) -> float:
+    """The processor's time that it took, all threads together."""
+    fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

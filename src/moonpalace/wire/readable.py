@@ -12,14 +12,19 @@ from .encoding import codings, decode_body
 
 
 def readable(headers: Headers, body: bytes, decoded_from: int | None = None) -> bytes | None:
-    """The body to read; None where the bytes can be read as they are. From `decoded_from` on they are decoded."""
+    """An answer's body to read; None where the bytes can be read as they are. From `decoded_from` they are decoded."""
+    inner = decoded(headers, body, decoded_from)
+    answer = merged(headers.text("content-type"), body if inner is None else inner, compact=True)
+    return inner if answer is None else answer
+
+
+def decoded(headers: Headers, body: bytes, decoded_from: int | None = None) -> bytes | None:
+    """What a body is without its content coding; None where it has none, or nothing could be decoded."""
     encoding = ", ".join(value.decode("latin-1") for value in headers.get_all(b"content-encoding"))
-    encoded = bool(codings(encoding)) and decoded_from != 0
-    if encoded:
-        wire = body if decoded_from is None else body[:decoded_from]
-        inner = decode_body([wire], encoding).data
-        if wire and not inner:
-            return None
-        body = inner if decoded_from is None else inner + body[decoded_from:]
-    answer = merged(headers.text("content-type"), body, compact=True)
-    return answer if answer is not None else body if encoded else None
+    if not codings(encoding) or decoded_from == 0:
+        return None
+    wire = body if decoded_from is None else body[:decoded_from]
+    inner = decode_body([wire], encoding).data
+    if decoded_from is not None:
+        inner += body[decoded_from:]
+    return inner or None

@@ -2,15 +2,17 @@
 
 1. The parts, joined, are the body byte for byte, whatever it holds. A cut in a strange place costs space, never a byte.
 2. An item carries what stands before it in its array: the comma and the blanks.
-3. What is no JSON object, or has neither array, is one part.
+3. What is no JSON object, or has neither array, is one part; so is an array of more items than a conversation has.
 
 Why: an agent sends its whole history with every call; stored whole, n turns take n² of the space.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -19,7 +21,9 @@ from .lenient import BAD_JSON
 Part = bytes | list[bytes]  # bytes of no array, or the items of one
 
 _BLANK = b" \t\r\n"
-_BETWEEN = frozenset(b" \t\r\n,")
+_BETWEEN = re.compile(rb"[ \t\r\n,]*").match
+_MOST = 20_000  # items
+_COMMAS = 1_000_000  # no array has more items than commas: this bounds what is made of them before they can be counted
 _KNOWN_BY = 64  # bytes that an array is looked for by
 _TRIES = 64
 _NONE = msgspec.Raw(b"")
@@ -41,7 +45,7 @@ def cut(body: bytes) -> Sequence[Part]:
     try:
         found = _decode(body)
         whole = [bytes(raw) for raw in (found.messages, found.tools) if raw is not _NONE]
-        arrays = [(array, _decode_items(array)) for array in whole if array.startswith(b"[")]
+        arrays = [(array, _items(array)) for array in whole if array.startswith(b"[")]
     except BAD_JSON:
         return (body,)
     placed = [(start, items) for array, items in arrays if items and (start := _find(body, array)) >= 0]
@@ -55,6 +59,14 @@ def cut(body: bytes) -> Sequence[Part]:
             parts.append(slices)
     parts.append(body[at:])
     return parts
+
+
+def _items(array: bytes) -> list[msgspec.Raw]:
+    """The items of an array; none of one that is left whole."""
+    if array.count(b",") > _COMMAS:
+        return []
+    items = _decode_items(array)
+    return items if len(items) <= _MOST else []
 
 
 def _find(body: bytes, array: bytes) -> int:
@@ -72,8 +84,7 @@ def _slices(body: bytes, at: int, items: list[msgspec.Raw]) -> tuple[list[bytes]
     found = []
     for item in items:
         begin = at
-        while body[at] in _BETWEEN:
-            at += 1
-        at += len(item)
+        between: Any = _BETWEEN(body, at)
+        at = between.end() + len(item)
         found.append(body[begin:at])
     return found, at

@@ -51,14 +51,15 @@ def check_file(path: Path, seconds: float = 10.0) -> str | None:
     Raises: Unfinished, StoreBusy, StoreError.
     """
     until = time.monotonic() + seconds
-    try:
-        with _opened(path) as db:
-            db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-            said = [str(line) for (line,) in db.execute("PRAGMA quick_check(1)")]
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        return str(error).lower()
-    except apsw.InterruptError:
-        raise Unfinished(f"{path} is too large to be checked in {seconds:g} s") from None
+    with translated(path):
+        try:
+            with _opened(path) as db:
+                db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+                said = [str(line) for (line,) in db.execute("PRAGMA quick_check(1)")]
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            return str(error).lower()
+        except apsw.InterruptError:
+            raise Unfinished(f"{path} is too large to be checked in {seconds:g} s") from None
     lines = [line for text in said for line in text.splitlines() if line and not line.startswith("***")]
     return None if lines == ["ok"] else (lines or ["unknown damage"])[0].lower()
 

@@ -1,7 +1,8 @@
 """How the heads and bodies of an exchange stand in its row of `contents`.
 
-1. The columns of `store.rows.CONTENT` come in; start line and header lines become one head, heads and bodies pieces.
-2. A body that is readable elsewhere (`request_text`, `answer_text`) is stored compressed.
+1. The columns of `store.rows.CONTENT` come in; start line and header lines become one head, heads, bodies and what
+   else repeats itself become pieces.
+2. A body that is readable elsewhere (`request_text`, `answer_text`) is stored as the difference from that.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from .pieces import Pieces
 
 SIDES = ("asked", "sent", "told", "delivered")
-_AS_THEY_ARE = ("request_text", "answer_text", "upstream", "timeline", "attempts", "interim", "extras")
-COLUMNS = (*(f"{side}_{what}" for side in SIDES for what in ("head", "body", "length", "sha256")), *_AS_THEY_ARE)
+_TEXTS = {"asked": "request_text", "sent": "request_text", "told": "answer_text"}
+_AS_THEY_ARE = ("timeline", "attempts", "interim", "extras")
+_LAST = ("request_text", "answer_text", "upstream", *_AS_THEY_ARE)
+COLUMNS = (*(f"{side}_{what}" for side in SIDES for what in ("head", "body", "length", "sha256")), *_LAST)
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM contents WHERE exchange_id = ?"
-_AT = {name: number for number, name in enumerate(CONTENT)}
-_FIRST_PLAIN = _AT["request_text"]
-assert CONTENT[_FIRST_PLAIN:] == _AS_THEY_ARE
+assert CONTENT[-len(_LAST) :] == _LAST
 
 
 def insert(verb: str) -> str:
@@ -44,16 +45,15 @@ def row(pieces: Pieces, content: tuple[Any, ...]) -> tuple[Any, ...]:
         sent_start, sent_headers, sent_body, sent_length, sent_sha256,
         told_start, told_headers, told_body, told_length, told_sha256,
         delivered_start, delivered_headers, delivered_body, delivered_length, delivered_sha256,
-        request_text, answer_text, *rest,
+        request_text, answer_text, upstream, *rest,
     ) = content  # fmt: skip
-    head, body = pieces.head, pieces.body
-    encoded = request_text is not None
+    head, request, answer, fragment = pieces.head, pieces.request, pieces.answer, pieces.fragment
     return (
-        head(asked_start, asked_headers), body(asked_body, compress=encoded), asked_length, asked_sha256,
-        head(sent_start, sent_headers), body(sent_body, compress=encoded), sent_length, sent_sha256,
-        head(told_start, told_headers), body(told_body, compress=answer_text is not None), told_length, told_sha256,
-        head(delivered_start, delivered_headers), body(delivered_body), delivered_length, delivered_sha256,
-        request_text, answer_text, *rest,
+        head(asked_start, asked_headers), request(asked_body, request_text), asked_length, asked_sha256,
+        head(sent_start, sent_headers), request(sent_body, request_text), sent_length, sent_sha256,
+        head(told_start, told_headers), answer(told_body, answer_text), told_length, told_sha256,
+        head(delivered_start, delivered_headers), answer(delivered_body), delivered_length, delivered_sha256,
+        request(request_text), answer(answer_text), fragment(upstream), *rest,
     )  # fmt: skip
 
 
@@ -64,8 +64,10 @@ def read(db: apsw.Connection, local_id: int) -> dict[str, Any] | None:
         return None
     columns = dict(zip(COLUMNS, found, strict=True))
     said: dict[str, Any] = {name: columns[name] for name in _AS_THEY_ARE}
+    for name in ("request_text", "answer_text", "upstream"):
+        said[name] = read_body(db, columns[name])
     for side in SIDES:
         said[f"{side}_start"], said[f"{side}_headers"] = read_head(db, columns[f"{side}_head"])
-        said[f"{side}_body"] = read_body(db, columns[f"{side}_body"])
+        said[f"{side}_body"] = read_body(db, columns[f"{side}_body"], said.get(_TEXTS.get(side, "")))
         said[f"{side}_length"], said[f"{side}_sha256"] = columns[f"{side}_length"], columns[f"{side}_sha256"]
     return said

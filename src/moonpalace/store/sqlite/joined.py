@@ -6,14 +6,16 @@ from typing import Any
 
 import apsw
 
-PLAIN, ZSTD = 0, 1  # codec of a segment
+# Codec of a segment: the data as it is; zstd; zstd of a body of which most stands in the text to read (see `pieces`).
+PLAIN, ZSTD, ZSTD_BESIDE = range(3)
 
 _WALK = """
 WITH RECURSIVE walk (place, depth, parent, segment) AS (
     SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
     FROM json_each(?) p LEFT JOIN nodes n ON n.id = p.value
     UNION ALL
-    SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
+    SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w LEFT JOIN nodes n ON n.id = w.parent
+    WHERE w.parent <> 0
 )
 SELECT s.codec, s.data FROM walk w LEFT JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
 """
@@ -23,11 +25,11 @@ ORDER BY p.key
 """
 
 
-def read_body(db: apsw.Connection, pieces: str | None) -> bytes | None:
-    """A body from its pieces. Raises: apsw.CorruptError when one is missing."""
+def read_body(db: apsw.Connection, pieces: str | None, beside: bytes | None = None) -> bytes | None:
+    """A body from its pieces. `beside`: its text to read. Raises: apsw.CorruptError when one is missing."""
     if pieces is None:
         return None
-    return b"".join(_plain(codec, data) for codec, data in db.execute(_WALK, (pieces,)))
+    return b"".join(_plain(codec, data, beside) for codec, data in db.execute(_WALK, (pieces,)))
 
 
 def read_head(db: apsw.Connection, pieces: str | None) -> tuple[bytes | None, bytes | None]:
@@ -40,11 +42,20 @@ def read_head(db: apsw.Connection, pieces: str | None) -> tuple[bytes | None, by
     return start, headers
 
 
-def _plain(codec: Any, data: Any) -> bytes:
+def _plain(codec: Any, data: Any, beside: bytes | None = None) -> bytes:
     if data is None:
         raise apsw.CorruptError("a segment is missing")
-    if codec == ZSTD:
-        from ...wire.codecs import zstd  # not before it is needed: looking at the record must start at once
+    if codec == PLAIN:
+        return bytes(data)
+    from ...wire.codecs import zstd  # not before it is needed: looking at the record must start at once
 
+    if codec == ZSTD:
         return zstd.decompress(data)
-    return bytes(data)
+    return zstd.decompress(data, zstd_dict=prefix(beside or b""))
+
+
+def prefix(text: bytes) -> Any:
+    """What a body is compressed against: bytes that both sides have at hand."""
+    from ...wire.codecs import zstd
+
+    return zstd.ZstdDict(text, is_raw=True).as_prefix

@@ -6,7 +6,10 @@
    begin alike share their beginning, and an exchange adds what is new in it and nothing else.
 3. A head is its lines; the values that change each time stand in the row, the rest is a segment or two.
    A line with a key is a segment of its own, so that the view can leave it out.
-4. What was found or stored before is remembered, within bounds. What the memory says is true only while no row has
+4. A body that can be read elsewhere is compressed, against that text: of a stream hardly more than its framing is left.
+5. A segment holds `_LONGEST` bytes; longer data is several in a row. Pages of the file are then full but for a tenth:
+   a message of 5 KB would leave a third of its page empty.
+6. What was found or stored before is remembered, within bounds. What the memory says is true only while no row has
    been deleted: `forget` after a transaction that failed, and when the file was swept.
 
 Why numbers in JSON: SQLite's own `json_each` reads them, so the plain `sqlite3` program can put a body together.
@@ -22,11 +25,16 @@ import apsw
 
 from ...wire.codecs import zstd
 from ...wire.segments import cut
-from .joined import PLAIN, ZSTD
+from .joined import PLAIN, ZSTD, ZSTD_BESIDE, prefix
 
 _NO_PARENT = 0
 _SMALL = 4096  # bodies up to here are remembered whole
+_SHORT = 1024  # and fragments up to here
 _WORTH = 256  # bytes from which compressing is tried
+_LONGEST = 1000  # bytes of a segment
+_HUGE = 64 * 1024  # from here on a segment has pages of its own, and the last of them counts for little
+_TOLD_AGAIN = 250  # bytes from which a string of JSON is a segment of its own: the next request repeats an answer's text
+_TEXT = range(8, 1024 * 1024)  # lengths of a text that is worth comparing with
 _LEVEL = 3
 
 _CHANGING = (
@@ -35,6 +43,9 @@ _CHANGING = (
 )
 # A value with a quote, a backslash or anything but plain ASCII is left in its segment.
 _CUTS = re.compile(rb"\n(?i:(authorization:[^\r\n]*\r)(?=\n)|(?:" + _CHANGING.encode() + rb"):([ !#-\[\]-~]*)(?=\r\n))")
+
+# Possessive, and the end may be missing: nothing is looked at twice.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 _SEGMENT = "SELECT id FROM segments WHERE hash = ? AND codec = ? AND data = ?"
 _NEW_SEGMENT = "INSERT INTO segments (hash, codec, data) VALUES (?, ?, ?)"
@@ -77,12 +88,13 @@ class Pieces:
         self._db = db
         self._heads: _Memory[tuple[bytes, bytes | None], str] = _Memory(256)
         self._bodies: _Memory[bytes, str] = _Memory(256)
+        self._fragments: _Memory[bytes, str] = _Memory(1024)
         self._segments: _Memory[tuple[bytes, int], int] = _Memory(16_384)
-        self._nodes: _Memory[tuple[int, int], int] = _Memory(16_384)
+        self._nodes: _Memory[tuple[int, bytes], int] = _Memory(16_384)
 
     def forget(self) -> None:
         """Trust nothing that was found before."""
-        for memory in (self._heads, self._bodies, self._segments, self._nodes):
+        for memory in (self._heads, self._bodies, self._fragments, self._segments, self._nodes):
             memory.clear()
 
     def head(self, start: bytes | None, headers: bytes | None) -> str | None:
@@ -102,19 +114,19 @@ class Pieces:
             key_line = match[1] is not None
             begin, end = (match.start() + 1, match.end() + 1) if key_line else match.span(2)
             if at < begin:
-                pieces.append(f"-{self._segment(head[at:begin])}")
-            pieces.append(f"-{self._segment(head[begin:end])}" if key_line else f'"{match[2].decode("ascii")}"')
+                pieces.append(self._fragment(head[at:begin]))
+            pieces.append(self._fragment(head[begin:end]) if key_line else f'"{match[2].decode("ascii")}"')
             at = end
         if at < len(head):
-            pieces.append(f"-{self._segment(head[at:])}")
+            pieces.append(self._fragment(head[at:]))
         return f"[{','.join(pieces)}]"
 
-    def body(self, data: bytes | None, *, compress: bool = False) -> str | None:
-        """The pieces of a body; None for none. `compress`: it is readable elsewhere, so it may stand here smaller."""
+    def request(self, data: bytes | None, beside: bytes | None = None) -> str | None:
+        """The pieces of a request's body; None for none. `beside`: what is read instead, so it may stand smaller."""
         if data is None:
             return None
-        if compress:
-            return self._compressed(data)
+        if beside is not None:
+            return self._compressed(data, beside)
         if len(data) > _SMALL:
             return self._cut_body(data)
         found = self._bodies.get(data)
@@ -123,33 +135,62 @@ class Pieces:
             self._bodies.put(data, found)
         return found
 
+    def answer(self, data: bytes | None, beside: bytes | None = None) -> str | None:
+        """The same of an answer's body, which has no history in it."""
+        if data is None:
+            return None
+        return self._sliced(data) if beside is None else self._compressed(data, beside)
+
+    def fragment(self, text: str | None) -> str | None:
+        """The pieces of a text that is likely to come again; None for none."""
+        return None if text is None else f"[{self._fragment(text.encode())}]"
+
+    def _sliced(self, data: bytes) -> str:
+        if 0 < len(data) <= _TOLD_AGAIN:
+            return f"[-{self._segment(data)}]"
+        return f"[{','.join([f'-{self._segment(each)}' for each in _slices(data)])}]"
+
     def _cut_body(self, data: bytes) -> str:
-        pieces = []
+        pieces: list[str] = []
         for part in cut(data):
             if type(part) is list:
                 pieces.append(str(self._chain(part)))
-            elif part:
-                pieces.append(f"-{self._segment(part)}")  # type: ignore[arg-type]
+            else:
+                pieces += [f"-{self._segment(each)}" for each in _slices(part)]  # type: ignore[arg-type]
         return f"[{','.join(pieces)}]"
 
-    def _compressed(self, data: bytes) -> str:
-        if len(data) >= _WORTH:
-            packed = zstd.compress(data, level=_LEVEL)
-            if len(packed) < len(data) * 7 // 8:
-                return f"[-{self._segment(packed, ZSTD)}]"
-        return f"[-{self._segment(data)}]" if data else "[]"
+    def _compressed(self, data: bytes, beside: bytes) -> str:
+        if len(data) < _WORTH:
+            return self._sliced(data)
+        if len(beside) in _TEXT:
+            codec, packed = ZSTD_BESIDE, zstd.compress(data, level=_LEVEL, zstd_dict=prefix(beside))
+        else:
+            codec, packed = ZSTD, zstd.compress(data, level=_LEVEL)
+        return f"[-{self._segment(packed, codec)}]" if len(packed) < len(data) * 7 // 8 else self._sliced(data)
 
     def _chain(self, items: list[bytes]) -> int:
         """The node at which the chain of these items ends."""
         parent = _NO_PARENT
         for item in items:
-            key = parent, self._segment(item)
+            key = parent, blake2b(item, digest_size=16).digest()
             node = self._nodes.get(key)
             if node is None:
-                node = self._find_or_add(_NODE, _NEW_NODE, key)
+                node = parent
+                for piece in _slices(item):
+                    node = self._find_or_add(_NODE, _NEW_NODE, (node, self._segment(piece)))
                 self._nodes.put(key, node)
             parent = node
         return parent
+
+    def _fragment(self, data: bytes) -> str:
+        """The piece for bytes that are likely to come again, and seldom many."""
+        if len(data) > _SHORT:
+            return f"-{self._segment(data)}"
+        found = self._fragments.get(data)
+        if found is None:
+            found = f"-{self._segment(data)}"
+            self._fragments.put(data, found)
+        return found
 
     def _segment(self, data: bytes, codec: int = PLAIN) -> int:
         digest = blake2b(data, digest_size=16).digest()
@@ -167,3 +208,23 @@ class Pieces:
             return int(row[0])
         self._db.execute(add, values)
         return self._db.last_insert_rowid()
+
+
+def _slices(data: bytes) -> list[bytes]:
+    """The segments for some bytes. Cost: 10 ms for 1 MB."""
+    if len(data) <= _TOLD_AGAIN:
+        return [data] if data else []
+    found: list[bytes] = []
+    at = 0
+    for match in _STRINGS.finditer(data):
+        begin, end = match.span()
+        if end - begin > _TOLD_AGAIN:
+            found += _even(data[at:begin]) + _even(data[begin:end])
+            at = end
+    return found + _even(data[at:])
+
+
+def _even(data: bytes) -> list[bytes]:
+    if len(data) <= _LONGEST or len(data) >= _HUGE:
+        return [data] if data else []
+    return [data[at : at + _LONGEST] for at in range(0, len(data), _LONGEST)]

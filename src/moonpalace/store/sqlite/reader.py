@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
+
+from ...core.errors import StoreError
 from ...core.exchange import Exchange
 from ...core.ids import uid_bytes
 from ..rows import EXCHANGE, Progress
 from . import content, rows
-from .connect import open_reader, translated
+from .connect import StoreDamaged, open_reader, translated
 
 _NARROW = ("id", *EXCHANGE, "category")
 _COLUMNS = ", ".join(f"e.{name}" for name in _NARROW)
@@ -34,10 +39,10 @@ class SqliteReader:
     def recent(self, limit: int, *, chat_only: bool = False) -> list[Exchange]:
         """The newest exchanges, without heads, bodies and timeline. `limit` below 1: all."""
         sql = f"{_SELECT}{_CHAT if chat_only else ''} ORDER BY e.id DESC LIMIT ?"
-        with translated(self._path):
+        with translated(self._path), self._sense():
             found: Any = self._db.execute(sql, (limit if limit > 0 else -1,)).fetchall()
             tags = self._tags([row[0] for row in found])
-        return [self._narrow(row, tags.get(row[0], ())) for row in found]
+            return [self._narrow(row, tags.get(row[0], ())) for row in found]
 
     def ids(self, field: str, value: object) -> list[int]:
         """The local ids, newest first, whose `field` (id, uid, uid_prefix, chatcmpl, request_id) is that value."""
@@ -74,13 +79,13 @@ class SqliteReader:
         """One exchange, whole."""
         if not -(2**63) <= local_id < 2**63:
             return None
-        with translated(self._path), self._db:
+        with translated(self._path), self._sense(), self._db:
             row: Any = self._db.execute(f"{_SELECT} WHERE e.id = ?", (local_id,)).fetchone()
             if row is None:
                 return None
             said = content.read(self._db, local_id)
-            tags = self._tags([local_id])
-        return self._narrow(row, tags.get(local_id, ()), said)
+            result = self._narrow(row, self._tags([local_id]).get(local_id, ()), said)
+        return result
 
     def progress(self) -> dict[str, Progress]:
         """How far the journal of each run has been taken in."""
@@ -93,6 +98,16 @@ class SqliteReader:
         sql = "SELECT uid FROM runs WHERE id IN (SELECT run FROM exchanges WHERE state = 'in_flight')"
         with translated(self._path):
             return [uid for (uid,) in self._db.execute(sql)]
+
+    @contextmanager
+    def _sense(self) -> Iterator[None]:
+        """What SQLite takes for a row and nobody can have written is damage, too."""
+        try:
+            yield
+        except (apsw.Error, StoreError):
+            raise
+        except Exception as error:  # each of the decoders has words of its own for garbage
+            raise StoreDamaged(f"{self._path} is damaged; `moonpalace doctor --recover` saves what it can") from error
 
     def _narrow(self, row: tuple[Any, ...], tags: tuple[str, ...], said: dict[str, Any] | None = None) -> Exchange:
         columns = dict(zip(_NARROW, row, strict=False))

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import apsw
 
 from ...core.errors import StoreError
 from ..rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
-from . import content
-from .connect import open_writer, translated
+from . import ballast, content
+from .connect import EARLY, USUAL, open_writer, translated
 from .pieces import Pieces
 
 _Placed = tuple[int, Story]
@@ -49,17 +49,23 @@ _INTERRUPT = (
 class SqliteWriter:
     """One writing connection. Not for use by two threads at once."""
 
-    def __init__(self, path: Path, *, busy_ms: int = 250) -> None:
+    def __init__(self, path: Path, *, busy_ms: int = 250, tell: Callable[[str], None] = lambda text: None) -> None:
         self._path = path
-        self._db = open_writer(path, busy_ms)
+        self._db = open_writer(path, busy_ms, tell)
         self._inode = self._stat()
         self._pieces = Pieces(self._db)
         self._sweeps = -1
+        self._little = False  # room on the disk
         self._runs: dict[str, int] = {}
         self._open: dict[bytes, int] = {}  # uid → local id of the rows in flight that this connection knows
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the file is another one now than the one that is open here."""
+        return self._stat() != self._inode
 
     def begin_run(self, run: RunRow) -> Progress:
         """Make the run known if it is not; how far its journal has been taken in."""
@@ -84,8 +90,9 @@ class SqliteWriter:
 
         Raises: StoreBusy (try again), StoreMoved (begin the run again), StoreError; in each case nothing was written.
         """
-        if self._stat() != self._inode:
+        if self.replaced:
             raise StoreMoved(f"{self._path} was replaced while it was in use")
+        self._mind_the_disk()
         run_id = self._runs[run]
         try:
             return self._attempt(run_id, batch, before, after, self._insert_all)
@@ -163,6 +170,13 @@ class SqliteWriter:
             self._db.execute(_INTERRUPT, (run,))
             return self._db.changes()
 
+    def _mind_the_disk(self) -> None:
+        """With little room left the log is worked in early: once the disk is full there is none for what waits in it."""
+        little = ballast.is_little_free(self._path.parent)
+        if little != self._little:
+            self._little = little
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {EARLY if little else USUAL}")
+
     def _stat(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._path)
@@ -177,8 +191,11 @@ class SqliteWriter:
             try:
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 self._pieces.forget()
+                if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+                    # What is damaged is left as it is: no checkpoint, and the log stays.
+                    self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 if not self._db.get_autocommit():
                     self._db.execute("ROLLBACK")
                 raise
@@ -198,6 +215,8 @@ class SqliteWriter:
     def _heed_sweeps(self) -> None:
         """Rows were deleted since the last batch: what is known of segments and nodes may be gone."""
         found: Any = self._db.execute("SELECT value FROM counters WHERE name = 'sweeps'").fetchone()
+        if found is None:
+            raise apsw.CorruptError("a counter is missing")
         if found[0] != self._sweeps:
             self._sweeps = found[0]
             self._pieces.forget()

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..answers.chat import sum_usages
-from .parts import Dict, Merged, Notes, grow, grow_name, in_order, join_texts, set_last, set_once, slot
+from .parts import Dict, Merged, Notes, Text, grow, grow_name, in_order, join_texts, set_last, set_once, slot
 
 Rule = Callable[[Dict, str, object], None]
 
-_TOP: dict[str, Rule] = {"id": set_once, "object": set_once, "created": set_once, "model": set_once}
+_TOP_ONCE = frozenset(("id", "object", "created", "model"))
 _CHOICE: dict[str, Rule] = {"text": grow}
 _MESSAGE: dict[str, Rule] = {
     "role": set_once,
@@ -39,8 +39,11 @@ def merge_chat(chunks: Iterable[Dict], notes: Notes, *, text: bool = False) -> M
     choices: dict[int, _Choice] = {}
     for chunk in chunks:
         for key, value in chunk.items():
-            if key != "choices":
-                _TOP.get(key, set_last)(top, key, value)
+            if key in _TOP_ONCE:
+                if not top.get(key):
+                    top[key] = value
+            elif key != "choices":
+                set_last(top, key, value)
             elif isinstance(value, list):
                 for position, choice in enumerate(value):
                     _place(choices, choice, position, notes)
@@ -62,8 +65,10 @@ def _place(choices: dict[int, _Choice], choice: object, position: int, notes: No
         notes.add("choice_not_an_object")
         return
     index = choice.get("index", position)
+    if type(index) is int and index in choices:
+        choices[index].add(choice)
     # The type of `slot` is about plain objects; a choice keeps more state, so only its check is used.
-    if slot({}, index, notes, "choice_index") is not None:
+    elif slot({}, index, notes, "choice_index") is not None:
         choices.setdefault(index, _Choice(notes)).add(choice)
 
 
@@ -99,14 +104,17 @@ class _Choice:
             if delta is not None:
                 self._notes.add("delta_not_an_object")
             return
+        message = self._message
         for key, value in delta.items():
-            if key == "tool_calls":
+            if type(value) is str and type(held := message.get(key)) is Text:
+                held.append(value)  # a text that has begun to grow: nothing else is such a list
+            elif key == "tool_calls":
                 for call in value if isinstance(value, list) else ():
                     self._call(call)
             elif key == "function_call" and isinstance(value, dict):
                 _apply(_FUNCTION, self._function, value)
             else:
-                _MESSAGE.get(key, set_last)(self._message, key, value)
+                _MESSAGE.get(key, set_last)(message, key, value)
 
     def _call(self, call: object) -> None:
         if not isinstance(call, dict):

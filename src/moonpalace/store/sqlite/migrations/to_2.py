@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import apsw
+import msgspec
 
 from ....core.headers import unpack
-from ....wire.readable import readable
-from ..content import insert, stored
+from ....wire.readable import decoded, readable
+from ..content import SIDES, insert, stored
 from ..pieces import Pieces
 
 # The columns of version 1, in the order that rows are handed over in.
@@ -34,16 +35,22 @@ def convert(db: apsw.Connection) -> None:
     for (row_id,) in ids:
         row: Any = db.execute(select, (row_id,)).fetchone()
         said = dict(zip(_OLD, row, strict=True))
-        said["request_text"] = _text(said, "sent" if said["sent_body"] is not None else "asked")
-        said["answer_text"] = _text(said, "told")
+        said["request_text"] = text(said, "sent" if said["sent_body"] is not None else "asked")
+        said["answer_text"] = text(said, "told")
         db.execute(statement, (row_id, *stored(pieces, said)))
-        block = unpack(said["asked_headers"] or b"")
-        db.execute(
-            "UPDATE exchanges SET client_request_id = ? WHERE id = ?", (block.text("x-request-id") or None, row_id)
-        )
+        own_id = unpack(said["asked_headers"] or b"").get(b"x-request-id")
+        if own_id:
+            name = own_id.decode("utf-8", "backslashreplace")
+            db.execute("UPDATE exchanges SET client_request_id = ? WHERE id = ?", (name, row_id))
     db.execute("DROP TABLE contents_1")
 
 
-def _text(said: dict[str, Any], side: str) -> bytes | None:
+def text(said: dict[str, Any], side: str) -> bytes | None:
+    """The body of a side to read, where the bytes cannot be read as they are. `said`: the columns of version 1."""
     body = said[f"{side}_body"]
-    return None if body is None else readable(unpack(said[f"{side}_headers"] or b""), body)
+    if body is None:
+        return None
+    extras = msgspec.msgpack.decode(said["extras"]) if said["extras"] else {}
+    decoded_from = extras.get(SIDES.index(side), (None,))[-1]
+    read = readable if side == "told" else decoded
+    return read(unpack(said[f"{side}_headers"] or b""), body, decoded_from)

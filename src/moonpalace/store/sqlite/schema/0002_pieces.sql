@@ -3,7 +3,7 @@
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY,
     hash INTEGER NOT NULL,              -- of data, 64 bits: finds, does not prove
-    codec INTEGER NOT NULL,             -- 0: data as it is, 1: zstd
+    codec INTEGER NOT NULL,             -- 0: data as it is, 1: zstd, 2: zstd against the text to read
     data BLOB NOT NULL
 ) STRICT;
 
@@ -27,8 +27,8 @@ INSERT INTO counters (name, value) VALUES ('sweeps', 0); -- how often rows were 
 ALTER TABLE exchanges ADD COLUMN client_request_id TEXT;
 ALTER TABLE contents RENAME TO contents_1;
 
--- *_head and *_body: pieces, a JSON array; -n is segment n, n the chain that ends at node n, a text itself. Joined,
--- they are the bytes.
+-- *_head, *_body, *_text, upstream: pieces, a JSON array; -n is segment n, n the chain that ends at node n, a text
+-- itself. Joined, they are the bytes.
 CREATE TABLE contents (
     exchange_id INTEGER PRIMARY KEY REFERENCES exchanges (id),
     asked_head TEXT,
@@ -47,12 +47,12 @@ CREATE TABLE contents (
     delivered_body TEXT,                -- NULL: as told, up to delivered_length
     delivered_length INTEGER,
     delivered_sha256 BLOB,
-    request_text BLOB,                  -- the body to read, where the one on the wire is encoded
-    answer_text BLOB,                   -- likewise, or the answer that the events of a stream add up to
-    upstream TEXT,                      -- JSON, as the next but one and the one after it
+    request_text TEXT,                  -- the body to read, where the one on the wire is encoded
+    answer_text TEXT,                   -- likewise, or the answer that the events of a stream add up to
+    upstream TEXT,
     timeline BLOB,                      -- code, nanoseconds after the arrival, size; repeated: see store/timeline.py
-    attempts TEXT,
-    interim TEXT,
+    attempts TEXT,                      -- JSON
+    interim TEXT,                       -- JSON
     extras BLOB                         -- MessagePack, by side: tail, trailers, redactions, decoded_from
 ) STRICT;
 
@@ -72,7 +72,7 @@ SELECT
          ELSE e.server_timing END AS moonshot_server_timing,
     e.status AS response_status_code,
     e.content_type AS response_content_type,
-    (SELECT substr(head, instr(head, char(13) || char(10)) + 2) FROM (
+    (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
         SELECT group_concat(part, '') AS head FROM (
             SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
             FROM json_each(coalesce(c.sent_head, c.asked_head)) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
@@ -80,35 +80,35 @@ SELECT
             ORDER BY p.key
         )
     )) AS request_header,
-    CASE WHEN c.request_text IS NOT NULL THEN CAST(c.request_text AS TEXT) ELSE (
+    (
         SELECT CAST(group_concat(data, '') AS TEXT) FROM (
             WITH RECURSIVE walk (place, depth, parent, segment) AS (
                 SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
-                FROM json_each(coalesce(c.sent_body, c.asked_body)) p LEFT JOIN nodes n ON n.id = p.value
+                FROM json_each(coalesce(c.request_text, c.sent_body, c.asked_body)) p LEFT JOIN nodes n ON n.id = p.value
                 UNION ALL
                 SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
             )
             SELECT s.data AS data FROM walk w JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
         )
-    ) END AS request_body,
-    (SELECT substr(head, instr(head, char(13) || char(10)) + 2) FROM (
+    ) AS request_body,
+    (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
         SELECT group_concat(part, '') AS head FROM (
             SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
             FROM json_each(c.told_head) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
             ORDER BY p.key
         )
     )) AS response_header,
-    CASE WHEN c.answer_text IS NOT NULL THEN CAST(c.answer_text AS TEXT) ELSE (
+    (
         SELECT CAST(group_concat(data, '') AS TEXT) FROM (
             WITH RECURSIVE walk (place, depth, parent, segment) AS (
                 SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
-                FROM json_each(c.told_body) p LEFT JOIN nodes n ON n.id = p.value
+                FROM json_each(coalesce(c.answer_text, c.told_body)) p LEFT JOIN nodes n ON n.id = p.value
                 UNION ALL
                 SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
             )
             SELECT s.data AS data FROM walk w JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
         )
-    ) END AS response_body,
+    ) AS response_body,
     CASE WHEN e.failure_kind = 'imported' THEN e.failure_message
          ELSE e.failure_stage || ': ' || e.failure_kind || coalesce(': ' || nullif(e.failure_message, ''), '')
     END AS error,
