@@ -134,13 +134,11 @@ def test_a_record_that_cannot_be_used_ends_with_4(home: Path, cleanup: Run) -> N
 
 @pytest.mark.parametrize(
     ("answer", "args", "code", "kept"),
-    [("y\n", [], 0, 0), ("n\n", [], 1, 5), ("\n", [], 1, 5), ("\x03", [], 130, 5), ("", ["--yes"], 0, 0),
+    [("y\n", [], 0, 0), ("n\n", [], 1, 5), ("\n", [], 1, 5), ("\x04", [], 130, 5), ("", ["--yes"], 0, 0),
      ("", ["--dry-run"], 0, 5)],
-    ids=["yes", "no", "enter", "ctrl-c", "--yes", "--dry-run"],
+    ids=["yes", "no", "enter", "end of input", "--yes", "--dry-run"],
 )  # fmt: skip
-def test_on_a_terminal_it_asks_before_much_goes(
-    home: Path, answer: str, args: list[str], code: int, kept: int
-) -> None:
+def test_on_a_terminal_it_asks_before_much_goes(home: Path, answer: str, args: list[str], code: int, kept: int) -> None:
     """All five are more than half of them."""
     pty = pytest.importorskip("pty")
     fill(home, *[ARRIVED_AT] * 5)

@@ -57,7 +57,14 @@ def write(path: Path, count: int, *, leave_open: list[SqliteWriter] | None = Non
     at, bodies = writer.begin_run(RunRow("run")), {}
     for number in range(1, count + 1):
         uid, body = os.urandom(16), os.urandom(10_000).hex().encode()
-        row = {**dict.fromkeys(EXCHANGE), **NEEDED, "uid": uid, "state": "complete", "requested_at": number, "stream": 0}
+        row = {
+            **dict.fromkeys(EXCHANGE),
+            **NEEDED,
+            "uid": uid,
+            "state": "complete",
+            "requested_at": number,
+            "stream": 0,
+        }
         said = {**dict.fromkeys(CONTENT), "asked_start": b"POST /v1 HTTP/1.1", "asked_body": body}
         after = Progress((1, number), (1, number))
         story = Story(uid, tuple(row.values()), tuple(said.values()))

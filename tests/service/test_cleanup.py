@@ -76,7 +76,9 @@ def test_much_is_more_than_a_hundred_or_than_half(old: int, total: int, expected
 
 def test_the_plan_is_a_sentence() -> None:
     """Numbers that can be read, and the time as it was understood."""
-    assert Plan(utc("2026-11-12T16:00:00"), 1300, 1234).sentence == "1,234 exchanges before 2026-11-13 00:00:00 (of 1,300)"
+    assert (
+        Plan(utc("2026-11-12T16:00:00"), 1300, 1234).sentence == "1,234 exchanges before 2026-11-13 00:00:00 (of 1,300)"
+    )
     assert Plan(utc("2026-11-12T16:00:00"), 1, 1).sentence == "1 exchange before 2026-11-13 00:00:00 (of 1)"
     assert "before" in Plan(2**63 - 1, 1, 1).sentence
 

@@ -535,3 +535,16 @@ def test_a_file_in_the_way_is_not_thrown_away(path: Path, monkeypatch: pytest.Mo
     take(path)
     assert read(path) == []
     assert len(read(path.with_name("moonpalace.imported.sqlite"))) == 18
+
+
+def test_no_api_key_of_the_original_comes_over(path: Path) -> None:
+    """It kept every header but Authorization, and ours keeps no key on disk. Everything else stays as it was."""
+    secret = "sk-0123456789abcdefghij"
+    head = f"Accept: a\r\nX-Api-Key: {secret}\r\nApi-Key: {secret}\r\nX-Keyless: b\r\n"
+    (found,) = taken(path, {"request_header": head, "request_query": f"a=1&api_key={secret}&b=2"})
+    assert found.sent is not None
+    assert found.sent.headers.pairs() == [
+        ("Accept", "a"), ("X-Api-Key", "[redacted]"), ("Api-Key", "[redacted]"), ("X-Keyless", "b"),
+    ]  # fmt: skip
+    assert (found.query, "redacted" in found.flags) == ("a=1&api_key=[redacted]&b=2", True)
+    assert secret.encode() not in b"".join(file.read_bytes() for file in path.parent.glob("moonpalace.sqlite*"))

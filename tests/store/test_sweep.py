@@ -16,7 +16,9 @@ from moonpalace.store.sqlite.sweep import Marks, Overtaken
 def db(tmp_path: Path) -> Iterator[apsw.Connection]:
     """Segments 1 to 6; nodes 1, 2 and 3 one after the other, 4 beside them; nothing refers to them yet."""
     made = open_writer(tmp_path / "moonpalace.sqlite", 1000)
-    made.executemany("INSERT INTO segments (id, hash, codec, data) VALUES (?, 0, 0, x'78')", [(n,) for n in range(1, 7)])
+    made.executemany(
+        "INSERT INTO segments (id, hash, codec, data) VALUES (?, 0, 0, x'78')", [(n,) for n in range(1, 7)]
+    )
     made.executemany("INSERT INTO nodes (id, parent, segment) VALUES (?, ?, ?)", [(1, 0, 1), (2, 1, 2), (3, 2, 3)])
     made.execute("INSERT INTO nodes (id, parent, segment) VALUES (4, 1, 4)")
     yield made

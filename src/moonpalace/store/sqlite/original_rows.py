@@ -8,6 +8,8 @@
    It kept answers decoded, and local times without their zone.
 4. The same row has the same uid, whenever it is taken over. It is a UUIDv8, so none that is made for an exchange of
    ours can ever equal it.
+5. The original left `Authorization` out and kept every other header. API keys in headers and queries are replaced here
+   by `[redacted]`: ours keeps none. The rest stays as it was.
 
 Source: what files of version 0.12.0 hold; RFC 9562 section 5.8.
 """
@@ -15,6 +17,7 @@ Source: what files of version 0.12.0 hold; RFC 9562 section 5.8.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -47,6 +50,14 @@ _LARGEST = 2**63
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _IN_PATH = "".join(set(_PRINTABLE) - set("%?#"))
 
+_KEY_LINE = re.compile(
+    rb"(?im)^((?:authorization|proxy-authorization|x-auth|[^:\r\n]*(?:api[-_]?key|access-key|-token|-secret|password))"
+    rb"[ \t]*:[ \t]*)[^\r\n]+"
+)
+_KEY_PARAMETER = re.compile(rb"(?i)((?:^|&)(?:key|api[-_]?key|access_token|token|auth|secret|client_secret|sig)=)[^&]+")
+_KEYS = {"request_header": _KEY_LINE, "response_header": _KEY_LINE, "request_query": _KEY_PARAMETER}
+_REDACTED = rb"\1[redacted]"
+
 # What the original's texts say of the place, where no answer came; the first that is found.
 _STAGES = (
     (b"no such host", Stage.RESOLVE),
@@ -64,6 +75,7 @@ _ENCODED = b"gzip: "  # what it says of an answer that was delivered, but could 
 
 def story(row: Mapping[str, Value], local_id: int) -> Story:
     """The row as an exchange."""
+    row = _without_keys(row)
     try:
         return _story(row, local_id)
     except Exception:  # one strange row must not keep all the others from being taken over
@@ -72,6 +84,7 @@ def story(row: Mapping[str, Value], local_id: int) -> Story:
 
 def raw(row: Mapping[str, Value], local_id: int, *, bodies: bool = True) -> Story:
     """The row with nothing made of it; for what `story` or the store could not cope with."""
+    row = _without_keys(row)
     at = _moment(row.get("created_at"))
     exchange = {
         "state": str(State.COMPLETE), "requested_at": at or 0,
@@ -85,6 +98,16 @@ def raw(row: Mapping[str, Value], local_id: int, *, bodies: bool = True) -> Stor
         said |= {"told_start": b"", "told_headers": _octets(row.get("response_header"))}
         said |= {"told_body": _octets(row.get("response_body"))}
     return _made(uid(row, local_id, at), exchange, said)
+
+
+def _without_keys(row: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The same row by rule 5."""
+    found = dict(row)
+    for name, pattern in _KEYS.items():
+        value = found.get(name)
+        if isinstance(value, bytes):
+            found[name] = pattern.sub(_REDACTED, value)
+    return found
 
 
 def uid(row: Mapping[str, Value], local_id: int, at: int | None) -> bytes:
@@ -121,11 +144,15 @@ def _story(row: Mapping[str, Value], local_id: int) -> Story:
         "tokens_per_second": _real(get("response_otps")), "latency_ns": _whole(get("latency")),
         **failure,
     }  # fmt: skip
-    flags = ["imported", *_read_bodies(exchange, row, request, answer)]
+    flags = ["imported", *(["redacted"] if _redacted(row) else []), *_read_bodies(exchange, row, request, answer)]
     if at is None:
         flags.append("not_understood")
     exchange["flags"] = json.dumps(flags, separators=(",", ":"))
     return _made(uid(row, local_id, at), exchange, _said(row, status, request, answer))
+
+
+def _redacted(row: Mapping[str, Value]) -> bool:
+    return any(b"[redacted]" in value for name in _KEYS if isinstance(value := row.get(name), bytes))
 
 
 def _made(name: bytes, exchange: Mapping[str, Any], said: Mapping[str, Any]) -> Story:

@@ -33,7 +33,9 @@ _SHORT = 1024  # and fragments up to here
 _WORTH = 256  # bytes from which compressing is tried
 _LONGEST = 1000  # bytes of a segment
 _HUGE = 64 * 1024  # from here on a segment has pages of its own, and the last of them counts for little
-_TOLD_AGAIN = 250  # bytes from which a string of JSON is a segment of its own: the next request repeats an answer's text
+_TOLD_AGAIN = (
+    250  # bytes from which a string of JSON is a segment of its own: the next request repeats an answer's text
+)
 _TEXT = range(8, 1024 * 1024)  # lengths of a text that is worth comparing with
 _LEVEL = 3
 
