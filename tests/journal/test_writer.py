@@ -488,6 +488,7 @@ def test_f47_a_loop_without_memory_for_a_timer_does_not_end_the_flushing(
 @pytest.mark.skipif(sys.platform != "linux", reason="measures through /proc")
 def test_f47_encoding_without_memory_raises(tmp_path: Path) -> None:
     """A real limit, for what stands in for it elsewhere ends the process: see `records.encode`."""
+    pytest.importorskip("resource")
     script = """
 import resource
 from moonpalace.journal import records

@@ -126,3 +126,11 @@ def test_commands_that_read_say_so_and_move_nothing(path: Path) -> None:
         with pytest.raises(StoreDamaged, match="doctor --recover"):
             command(path.parent)
     assert [each.name for each in path.parent.iterdir()] == [FILE_NAME]
+
+
+def test_a_link_is_not_moved(path: Path) -> None:
+    """Where it leads to is not ours to say."""
+    path.with_name("elsewhere").write_bytes(GARBAGE)
+    path.symlink_to(path.with_name("elsewhere"))
+    assert move(path.parent) is None
+    assert sorted(each.name for each in path.parent.iterdir()) == ["elsewhere", FILE_NAME]

@@ -1,4 +1,4 @@
-"""F39: the disk is full. The record can be read, cleaning up makes room without any, and the record goes on by itself."""
+"""F39: the disk is full. The record can be read, cleaning up makes room, and the record goes on by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from moonpalace.store.rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, St
 from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, ballast
 from moonpalace.store.sqlite.cleaner import SqliteCleaner
 from moonpalace.store.sqlite.connect import StoreFull
+from moonpalace.testing.journals import JournalBuilder, Script
 from moonpalace.testing.kimi_shapes import kimi_upstream
 from moonpalace.testing.program import Program, clean_environment
 from moonpalace.testing.rawclient import RawClient
@@ -42,6 +44,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def take_all(path: Path) -> None:
     """A file that takes what is free, to the last byte."""
+    assert os.path.ismount(path.parent), "never on a real disk"
     with path.open("ab", buffering=0) as file:
         for size in (1 << 16, 1 << 12, 1):
             try:
@@ -111,9 +114,19 @@ def test_the_ballast_is_enough_to_make_room(disk: Disk, log: str) -> None:
     check(path, {number: body for number, body in bodies.items() if number >= keep})
 
 
+def test_with_little_room_left_the_log_is_worked_in_early(disk: Disk) -> None:
+    """Else it would hold tens of megabytes that have no place in the file, just when there is room for none."""
+    path = disk("64m") / FILE_NAME
+    writers: list[SqliteWriter] = []
+    write(path, 100, leave_open=writers)
+    pages, size = (writers[0]._db.pragma(name) for name in ("page_count", "page_size"))
+    assert pages * size - path.stat().st_size < MIB
+    writers[0].close()
+
+
 def test_without_ballast_it_says_so_and_harms_nothing(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a small disk there is none. The sentence names the disk."""
-    monkeypatch.setattr("moonpalace.store.sqlite.cleaner._PATIENCE", 0.1)
+    monkeypatch.setattr("moonpalace.store.sqlite.portions.PATIENCE", 0.1)
     home = disk("8m")
     path = home / FILE_NAME
     bodies = write(path, 50)
@@ -135,7 +148,7 @@ def test_somebody_who_takes_what_comes_free_does_not_keep_it_from_going_on(disk:
     ballast.make(home, plenty=0)
     take_all(home / "filler")
     made = SqliteCleaner(path, lambda: ballast.give(home))
-    step = made._portions
+    step = made._portions.run
 
     def greedy(slices: object, act: Callable[[list[int]], Callable[[], None]]) -> None:
         def act_and_lose(ids: list[int]) -> Callable[[], None]:
@@ -149,7 +162,7 @@ def test_somebody_who_takes_what_comes_free_does_not_keep_it_from_going_on(disk:
 
         step(slices, act_and_lose)  # type: ignore[arg-type]
 
-    made._portions = greedy  # type: ignore[method-assign]
+    made._portions.run = greedy  # type: ignore[method-assign]
     assert made.clean(151) == 150
     made.close()
     check(path, {number: body for number, body in bodies.items() if number > 150})
@@ -184,17 +197,43 @@ def test_the_whole_program_on_a_full_disk(disk: Disk) -> None:
         upstream.close()
 
 
-@pytest.mark.parametrize("command", ["list -n0", "inspect last"])
-def test_without_a_proxy_the_record_can_be_read(disk: Disk, command: str) -> None:
+def command(home: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A command where no proxy runs."""
+    words = [sys.executable, "-m", "moonpalace", *line.split(), "--json"]
+    return subprocess.run(words, env=clean_environment(home), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("line", "count"), [("list -n0", 20), ("inspect last", 1)])
+def test_without_a_proxy_the_record_can_be_read(disk: Disk, line: str, count: int) -> None:
     """There is no room for the shared memory that a reader wants."""
     home = disk("24m")
     (home / ".moonpalace").mkdir(mode=0o700)
     write(home / ".moonpalace" / FILE_NAME, 20)
     take_all(home / "filler")
-    line = [os.sys.executable, "-m", "moonpalace", *command.split(), "--json"]  # type: ignore[attr-defined]
-    done = subprocess.run(line, env=clean_environment(home), capture_output=True, text=True, check=False)
+    done = command(home, line)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count('"uid"') == (20 if command == "list -n0" else 1)
+    assert done.stdout.count('"uid"') == count
+
+
+def test_what_a_dead_run_left_waits_for_room(disk: Disk) -> None:
+    """It cannot be taken in now. That is said, and hinders neither looking nor cleaning up; afterwards it is there."""
+    home = disk("24m")
+    directory = home / ".moonpalace"
+    directory.mkdir(mode=0o700)
+    write(directory / FILE_NAME, 100)
+    assert ballast.make(directory, plenty=0)
+    journal = JournalBuilder(directory)
+    journal.exchange(Script(1))
+    journal.end(1)
+    take_all(home / "filler")
+    done = command(home, "list -n0")
+    assert (done.returncode, done.stdout.count('"uid"')) == (0, 100)
+    assert "the disk is full" in done.stderr
+    done = command(home, "cleanup --before 1970-01-03")
+    assert (done.returncode, json.loads(done.stdout)["deleted"]) == (0, 100)
+    assert "the disk is full" in done.stderr
+    done = command(home, "list -n0")
+    assert (done.returncode, done.stdout.count('"uid"'), done.stderr) == (0, 1, "")
 
 
 def ask(program: Program, count: int, size: int) -> list[str]:

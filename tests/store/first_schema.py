@@ -85,8 +85,8 @@ def write_first(path: Path, count: int | None = None) -> None:
         schema = resources.files("moonpalace.store.sqlite").joinpath("schema", "0001_initial.sql")
         db.execute(schema.read_text("utf-8"))
         db.execute(
-            "INSERT INTO runs (id, uid, pid, version, endpoint, base_url, position_segment, position_offset, low_segment,"
-            " low_offset) VALUES (1, ?, ?, ?, ?, ?, 1, 10, 1, 10)",
+            "INSERT INTO runs (id, uid, pid, version, endpoint, base_url, position_segment, position_offset,"
+            " low_segment, low_offset) VALUES (1, ?, ?, ?, ?, ?, 1, 10, 1, 10)",
             (RUN.uid, RUN.pid, RUN.version, RUN.endpoint, RUN.base_url),
         )
         ended, arrived = stories()

@@ -145,7 +145,8 @@ def test_who_has_it_open_is_not_harmed_and_notices(path: Path) -> None:
     writer.apply("run", Batch(), at, Progress((1, 1), (1, 1)))
     moved = aside.move(path, AT)
     aside.begin_after(path, 41)
-    assert writer.replaced
+    with pytest.raises(StoreMoved):
+        writer.look()
     with pytest.raises(StoreMoved):
         writer.apply("run", Batch(), Progress((1, 1), (1, 1)), Progress((2, 2), (2, 2)))
     writer.close()

@@ -17,7 +17,7 @@ import pytest
 import moonpalace
 from moonpalace.core.errors import StoreError
 from moonpalace.store.rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
-from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, cleaner, sweep
+from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, cleaner, portions, sweep
 from moonpalace.store.sqlite.cleaner import SqliteCleaner
 
 RUN = RunRow("run")
@@ -199,10 +199,10 @@ def test_killed_anywhere_it_leaves_a_sound_file_and_the_next_finishes(path: Path
         desk.write(*(story(n, talk(n % 7, n % 30), b"x" * 3000) for n in range(start, start + 50)))
     script = (
         "import sys, pathlib\n"
-        "from moonpalace.store.sqlite import cleaner\n"
-        "cleaner._FIRST = cleaner._MOST = 2\n"
+        "from moonpalace.store.sqlite import cleaner, portions\n"
+        "portions.FIRST = portions.MOST = 2\n"
         "made = cleaner.SqliteCleaner(pathlib.Path(sys.argv[1]))\n"
-        "step, steps = made._transaction, int(sys.argv[2])\n"
+        "step, steps = made._portions.transaction, int(sys.argv[2])\n"
         "def counted():\n"
         "    global steps\n"
         "    steps -= 1\n"
@@ -210,7 +210,7 @@ def test_killed_anywhere_it_leaves_a_sound_file_and_the_next_finishes(path: Path
         "        import os, signal\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return step()\n"
-        "made._transaction = counted\n"
+        "made._portions.transaction = counted\n"
         "made.clean(280)\n"
     )
     codes = []
@@ -251,8 +251,8 @@ class Hammer:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many steps for few rows."""
-    monkeypatch.setattr(cleaner, "_FIRST", 4)
-    monkeypatch.setattr(cleaner, "_MOST", 5)
+    monkeypatch.setattr(portions, "FIRST", 4)
+    monkeypatch.setattr(portions, "MOST", 5)
     monkeypatch.setattr(sweep, "_SLICE", 5)
 
 
@@ -263,19 +263,19 @@ def test_what_is_written_between_any_two_steps_is_not_harmed(
     hammer = Hammer(desk)
     for _ in range(50):
         hammer.strike()
-    look, step, swept = sweep.Marks._look_at_next, SqliteCleaner._transaction, []
+    look, step, swept = sweep.Marks._look_at_next, portions.Portions.transaction, []
 
     def look_late(self: sweep.Marks, *, walk: bool) -> bool:
         if not walk:  # else the lock is held
             hammer.strike()
         return look(self, walk=walk)
 
-    def step_late(self: SqliteCleaner) -> object:
+    def step_late(self: portions.Portions) -> object:
         hammer.strike()
         return step(self)
 
     monkeypatch.setattr(sweep.Marks, "_look_at_next", look_late)
-    monkeypatch.setattr(SqliteCleaner, "_transaction", step_late)
+    monkeypatch.setattr(portions.Portions, "transaction", step_late)
     for _ in range(4):
         assert clean(path, hammer.number - 20) > 10
         swept.append(desk.writer._db.execute("SELECT value FROM counters WHERE name = 'sweeps'").fetchone()[0])

@@ -12,14 +12,12 @@ from typing import Any
 
 import apsw
 import pytest
+from first_schema import RUN, everything, write_first, write_fresh
 
 from moonpalace import app
 from moonpalace.config import Config
 from moonpalace.core.errors import StoreError
 from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, StoreOutdated
-
-sys.path.insert(0, os.path.dirname(__file__))
-from first_schema import RUN, everything, write_first, write_fresh  # noqa: E402
 
 _ALL = "SELECT * FROM {} ORDER BY 1"
 
@@ -57,7 +55,9 @@ def test_a_migrated_file_is_what_is_written_today(path: Path, wanted: Path) -> N
     SqliteWriter(path).close()
     assert_migrated(path, wanted)
     for table in ("moonshot_requests", "tags", "exchanges"):
-        names = [f"CAST({row[1]} AS BLOB)" for row in rows(wanted, f"PRAGMA table_info({table})")]  # it need not be UTF-8
+        names = [
+            f"CAST({row[1]} AS BLOB)" for row in rows(wanted, f"PRAGMA table_info({table})")
+        ]  # it need not be UTF-8
         sql = f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2"
         assert rows(path, sql) == rows(wanted, sql), table
     assert len(everything(path)) > 20
@@ -115,30 +115,8 @@ def test_the_first_command_migrates(path: Path, wanted: Path) -> None:
     assert_migrated(path, wanted)
 
 
-CHILD = """
-import os, signal, sys
-sys.path.insert(0, {tests!r})
-import apsw
-from pathlib import Path
-left = int(sys.argv[2])
-def trace(cursor, sql, bindings):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return True
-def watch(db):
-    db.exec_trace = trace
-apsw.connection_hooks.append(watch)
-from moonpalace.store.sqlite import SqliteWriter
-SqliteWriter(Path(sys.argv[1]))
-os.kill(os.getpid(), signal.SIGTERM)
-"""
-
-
-def child(path: Path, argument: object, code: str = CHILD) -> subprocess.Popen[bytes]:
-    source = code.format(tests=os.path.dirname(__file__))
-    return subprocess.Popen([sys.executable, "-c", source, str(path), str(argument)], stderr=subprocess.PIPE)
+def child(path: Path, argument: object, code: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", code, str(path), str(argument)], stderr=subprocess.PIPE)
 
 
 FORKER = """

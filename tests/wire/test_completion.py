@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moonpalace.testing import kimi_shapes as kimi
 from moonpalace.wire.completion import Answer, merged, read_answer, read_request
 
 JSON = "application/json; charset=utf-8"
@@ -473,6 +474,50 @@ def test_a_stream_is_merged_as_readable_json() -> None:
     assert '"content": "你\\ud83d好"'.encode() in text
     assert text.startswith(b'{\n  "id": "chatcmpl-1",\n')
     assert json.loads(text)["object"] == "chat.completion"
+
+
+STREAMS: dict[str, bytes] = {
+    "chat": b"".join(kimi.chat_events()),
+    "chat with tools": b"".join(kimi.chat_events(tools=True)),
+    "chat with usage at the end": b"".join(kimi.chat_events(include_usage=True)),
+    "chat without its end": b"".join(kimi.chat_events(done=False)),
+    "chat broken off": b"".join(kimi.chat_events())[:-190],
+    "chat in CRLF": b"".join(kimi.chat_events()).replace(b"\n", b"\r\n"),
+    "legacy": b"".join(kimi.completion_events()),
+    "anthropic": b"".join(kimi.message_events()),
+    "anthropic broken off": b"".join(kimi.message_events()[:6]),
+    "responses": b"".join(kimi.response_events()),
+    "responses broken off": b"".join(kimi.response_events()[:7]),
+    "an error": sse({"error": {"message": "no", "type": "t"}}),
+    "an error in the middle": sse(chunk(content="a"), {"error": {"message": "no"}}, chunk(content="b")),
+    "rubbish between": sse(chunk(content="a"), b"not json", [1], chunk("stop"), b"{\"choices\":", 7, done=False),
+    "not strict": sse(chunk(content="a"), b'{"choices":[{"index":0,"delta":{"content":"\x01"},"logprobs":NaN}]}'),
+    "surrogates": sse(b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
+                      b'{"choices":[{"index":0,"delta":{"content":"\\ude00"}}]}'),
+    "a long number": sse(b'{"choices":[{"index":0,"delta":{"content":"a"}}],"n":' + b"9" * 500 + b"}"),
+    "deep": sse(chunk(content="a"), b'{"choices":[{"index":0,"delta":{"x":' + b"[" * 900 + b"]" * 900 + b"}}]}"),
+    "unknown": sse({"a": 1}, {"b": 2}),
+    "nothing": b"data: [DONE]\n\n",
+    "comments": b": hello\n\n" + sse(chunk(content="a")),
+    "a BOM": b"\xef\xbb\xbf" + sse(chunk(content="a")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", STREAMS.values(), ids=STREAMS)
+def test_what_is_merged_on_the_way_is_what_merging_gives(data: bytes) -> None:
+    """New rows are merged while they are read, migrated ones and salvaged ones by themselves: one answer."""
+    answer = read_answer(SSE, data)
+    assert answer is not None
+    assert answer.merged == merged(SSE, data, compact=True)
+
+
+@given(st.lists(st.sampled_from(sorted(each for data in STREAMS.values() for each in data.split(b"\n\n"))), max_size=8))
+def test_any_stream_is_merged_the_same_both_ways(events: list[bytes]) -> None:
+    """Events of all APIs in any order."""
+    data = b"data: {}\n\n" + b"\n\n".join(events)
+    answer = read_answer(SSE, data)
+    assert answer is not None
+    assert answer.merged == merged(SSE, data, compact=True)
 
 
 def test_what_is_no_stream_is_not_merged() -> None:

@@ -43,6 +43,8 @@ def set_aside(
     from ..store.sqlite.salvage_tables import highest_id
 
     path = home / FILE_NAME
+    if aside.signature(path) is None:
+        return None
     lock = FileLock(home / "aside.lock")
     until = time.monotonic() + patience
     while not lock.try_acquire():

@@ -30,7 +30,6 @@ from ..journal.locks import FileLock
 from ..store.rows import Story
 from ..store.sqlite import FILE_NAME, SqliteWriter, StoreBusy, StoreDamaged, ballast
 from ..store.sqlite.rows import from_tuples
-from ..store.sqlite.writer import StoreMoved
 from . import log
 from .catchup import discard, take_in_dead_runs
 from .damage import TOLD, set_aside
@@ -150,9 +149,9 @@ class _Librarian:
         return False
 
     def _ready(self) -> Taker:
-        if self._store is not None and self._store.replaced:
-            raise StoreMoved(f"{self._home / FILE_NAME} was replaced while it was in use")
-        if self._store is None:
+        if self._store is not None:
+            self._store.look()
+        else:
             self._store = SqliteWriter(self._home / FILE_NAME, tell=lambda text: self._log.offer([text]))
         if self._taker is None:
             self._taker = Taker(self._run, self._store)

@@ -14,7 +14,9 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 
-BACKLOG = 4096
+BACKLOG = 4096  # connections that may wait
+AT_ONCE = 16  # how many of them asyncio takes in before it looks at anything else
+SETTLED = 0.1  # seconds in which what asyncio has taken in becomes a connection
 
 
 class Door:
@@ -24,6 +26,7 @@ class Door:
         self._sockets = list(sockets)
         self._make = make
         self._servers: list[asyncio.Server] = []
+        self._leaving: list[asyncio.Server] = []
         self._opening: asyncio.Task[None] | None = None
         self._closed = False
         self.is_shut = False
@@ -33,14 +36,24 @@ class Door:
         loop = asyncio.get_running_loop()
         for sock in self._sockets:
             listening = sock.dup() if os.name == "posix" else sock
-            self._servers.append(await loop.create_server(self._make, sock=listening, backlog=BACKLOG))
+            self._servers.append(await loop.create_server(self._make, sock=listening, backlog=AT_ONCE))
+            sock.listen(BACKLOG)
 
     def shut(self) -> bool:
         """Let new connections wait; whether anything changed by that."""
         if self.is_shut or self._opening is not None or os.name != "posix":
             return False
         self.is_shut = True
-        self._end_servers()
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            # A connection on its way through asyncio is lost if its server is closed meanwhile.
+            for server in self._servers:
+                for sock in server.sockets:
+                    loop.remove_reader(sock.fileno())
+            self._leaving, self._servers = self._servers, []
+            loop.call_later(SETTLED, self._end, self._leaving)
+        else:
+            self._end_servers()
         return True
 
     def reopen(self) -> None:
@@ -63,11 +76,16 @@ class Door:
     def close(self) -> None:
         """Refuse new connections from here on."""
         self._closed = True
+        self._end(self._leaving)
         self._end_servers()
         for sock in self._sockets:
             sock.close()
 
     def _end_servers(self) -> None:
         servers, self._servers = self._servers, []
+        self._end(servers)
+
+    @staticmethod
+    def _end(servers: list[asyncio.Server]) -> None:
         for server in servers:
             server.close()

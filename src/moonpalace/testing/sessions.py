@@ -19,7 +19,7 @@ from . import kimi_shapes as kimi
 from .journals import Script
 
 Dict = dict[str, Any]
-_HAN = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经"
+_HAN = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过"
 _LETTERS = "etaoinshrdlucmfwypvbgk"
 _UPSTREAM = {"address": "103.143.17.156:443", "reused": True, "tls": "TLSv1.3 TLS_AES_128_GCM_SHA256"}
 

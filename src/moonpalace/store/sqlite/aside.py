@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,12 @@ Signature = tuple[int, int, int, int]
 
 
 def signature(path: Path) -> Signature | None:
-    """Changes when the file is replaced or written; None when there is none."""
+    """Changes when the file is replaced or written; None when there is none, or a link."""
     try:
-        found = os.stat(path)
+        found = os.lstat(path)
     except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 

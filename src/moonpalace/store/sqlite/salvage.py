@@ -107,7 +107,7 @@ class Salvage:
             whole, said = False, {**dict.fromkeys(CONTENT), "asked_start": b""}
         if not whole or (said is not None and is_short(columns, said)):
             whole = False
-            columns["flags"] = json.dumps([*json.loads(columns["flags"] or "[]"), FLAG])
+            columns["flags"] = json.dumps(list(dict.fromkeys([*json.loads(columns["flags"] or "[]"), FLAG])))
         if not can_be_read(columns, None):
             return None
         category = found.get("category")

@@ -3,10 +3,9 @@
 1. Nothing here raises over what is in the file: what makes no sense is left out. Only opening it may raise OSError.
 2. Committed frames of the `-wal` beside the file win over its own pages.
 3. The header is believed no more than the rest: the page size is the one with which most of the file is pages.
-4. A page that is free is not looked at: what was deleted stays deleted. Whether it is free, the list of free pages
-   says if it is whole, else the pointer map, which each file of ours has.
+4. A page that is free is not looked at.
 
-Source: https://www.sqlite.org/fileformat2.html sections 1.3 to 1.8, 2.1 and 4 (2026-11-20).
+Source: https://www.sqlite.org/fileformat2.html sections 1.3, 1.6 and 4 (2026-11-20).
 """
 
 from __future__ import annotations
@@ -18,12 +17,10 @@ from typing import BinaryIO
 
 from .salvage_cells import INDEX_INNER, TABLE_LEAF, TREE, Record, is_tree_page, u16, varint
 from .salvage_cells import values as read_values
+from .salvage_free import Use
 
 _SIZES = (8192, 4096, 65536, 32768, 16384, 2048, 1024, 512)
 _SAMPLE = 256
-_MAGIC = b"SQLite format 3\0"
-_FREE, _POINTER_KINDS = 2, (1, 2, 3, 4, 5)
-_PENDING = 0x4000_0000  # the page with this byte is never used
 _FRAME = struct.Struct(">IIII8x")
 
 
@@ -45,8 +42,7 @@ class Pages:
         self.count = committed if 0 < committed <= most else most
         self.unreadable = 0
         self._last = (0, b"")
-        self._maps: dict[int, bytes] = {}
-        self._free = self._free_list()
+        self._use = Use(self.page, self.size, self.count)
 
     def close(self) -> None:
         """Give the files back."""
@@ -76,7 +72,7 @@ class Pages:
         """Where the cells of a page in use stand, if it is of these kinds."""
         page = self.page(number)
         start = 100 if number == 1 else 0
-        if not page or page[start] not in kinds or self.is_free(number):
+        if not page or page[start] not in kinds or self._use.is_free(number):
             return
         first = start + TREE[page[start]]
         for at in range(first, min(first + 2 * u16(page, start + 3), self.size - 1), 2):
@@ -87,13 +83,7 @@ class Pages:
     def looks_broken(self, number: int) -> bool:
         """Whether the pointer map calls it a page of a tree, and it is none."""
         page = self.page(number)
-        return self._pointer(number)[0] in (1, 5) and not is_tree_page(page, self.size, 100 if number == 1 else 0)
-
-    def is_free(self, number: int) -> bool:
-        """Whether what stands there was given up."""
-        if self._free is not None:
-            return number in self._free
-        return self._pointer(number) == (_FREE, 0)
+        return self._use.is_of_a_tree(number) and not is_tree_page(page, self.size, 100 if number == 1 else 0)
 
     def record(self, number: int, offset: int) -> Record | None:
         """The row in that cell; None where there is none."""
@@ -169,50 +159,6 @@ class Pages:
                 count = commit
             at += 24 + self.size
         return found, count
-
-    def _free_list(self) -> frozenset[int] | None:
-        """The free pages; None when the list is not whole."""
-        head = self.page(1)
-        if head[:16] != _MAGIC:
-            return None
-        trunk, wanted = struct.unpack_from(">II", head, 32)
-        free: set[int] = set()
-        while trunk and trunk not in free and len(free) <= wanted:
-            page = self.page(trunk)
-            if not page:
-                return None
-            following, used = struct.unpack_from(">II", page)
-            if used > self.size // 4 - 2:
-                return None
-            free |= {trunk, *struct.unpack_from(f">{used}I", page, 8)}
-            trunk = following
-        return frozenset(free) if len(free) == wanted and not trunk else None
-
-    def _pointer(self, number: int) -> tuple[int, int]:
-        """What the pointer map says of a page: its kind and its parent; (0, 0) when it says nothing."""
-        if number < 3:
-            return (1, 0) if number == 1 else (0, 0)
-        each = self.size // 5
-        at = 2 + (number - 2) // (each + 1) * (each + 1)
-        at += at == _PENDING // self.size + 1
-        if number <= at:
-            return (0, 0)
-        if at not in self._maps:
-            page = self.page(at)
-            self._maps[at] = page if self._is_map(page, at) else b""
-        offset = 5 * (number - at - 1)
-        entry = self._maps[at][offset : offset + 5]
-        return (entry[0], int.from_bytes(entry[1:], "big")) if len(entry) == 5 else (0, 0)
-
-    def _is_map(self, page: bytes, at: int) -> bool:
-        """Whether nearly all entries make sense."""
-        entries = [page[5 * i : 5 * i + 5] for i in range(min(self.size // 5, max(0, self.count - at)))]
-        good = sum(
-            len(entry) == 5 and entry[0] in _POINTER_KINDS
-            and (int.from_bytes(entry[1:], "big") == 0) == (entry[0] in (1, 2))
-            for entry in entries
-        )  # fmt: skip
-        return bool(entries) and good >= 0.9 * len(entries)
 
 
 def _length(file: BinaryIO) -> int:

@@ -21,7 +21,7 @@ import apsw
 from ...core.errors import StoreError
 from ..rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
 from . import ballast, content
-from .connect import EARLY, USUAL, open_writer, translated
+from .connect import EARLY, USUAL, StoreDamaged, open_writer, translated
 from .pieces import Pieces
 
 _Placed = tuple[int, Story]
@@ -62,10 +62,17 @@ class SqliteWriter:
     def close(self) -> None:
         self._db.close()
 
-    @property
-    def replaced(self) -> bool:
-        """Whether the file is another one now than the one that is open here."""
-        return self._stat() != self._inode
+    def look(self) -> None:
+        """Raises: StoreMoved when the file is another one now, StoreDamaged when nothing is left of it."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._inode:
+            raise StoreMoved(f"{self._path} was replaced while it was in use")
+        if found.st_size == 0:
+            self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            raise StoreDamaged(f"{self._path} was emptied while it was in use")
 
     def begin_run(self, run: RunRow) -> Progress:
         """Make the run known if it is not; how far its journal has been taken in."""
@@ -90,8 +97,7 @@ class SqliteWriter:
 
         Raises: StoreBusy (try again), StoreMoved (begin the run again), StoreError; in each case nothing was written.
         """
-        if self.replaced:
-            raise StoreMoved(f"{self._path} was replaced while it was in use")
+        self.look()
         self._mind_the_disk()
         run_id = self._runs[run]
         try:
@@ -171,7 +177,7 @@ class SqliteWriter:
             return self._db.changes()
 
     def _mind_the_disk(self) -> None:
-        """With little room left the log is worked in early: once the disk is full there is none for what waits in it."""
+        """With little room left the log is worked in early: on a full disk there is none for what waits in it."""
         little = ballast.is_little_free(self._path.parent)
         if little != self._little:
             self._little = little
