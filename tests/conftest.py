@@ -40,7 +40,7 @@ _NEEDS_LINUX = (
     "test_kill.py", "test_limits.py", "test_f50_", "test_f48_waiting_for_the_head", "test_f48_in_the_stream",
     "test_configured_key", "test_nothing_is_lost_when_the_librarian_died", "test_a_hangup_does_not_end_it",
     "test_a_taken_port_is_named", "test_a_second_one_on_the_same_port", "test_the_death_of_one_is_nothing",
-    "test_a_later_proxy_takes_in",
+    "test_a_later_proxy_takes_in", "test_f38_stopped_and_continued", "test_f38_the_terminal_is_closed",
 )  # fmt: skip
 
 

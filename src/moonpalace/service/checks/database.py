@@ -51,7 +51,7 @@ def _look(path: Path, mode: int) -> Result:
     sound = "no damage found"
     try:
         if complaint := checkup.check_file(path, LIMIT):
-            return fail(f"{path} is damaged ({complaint})", f"stop the proxies, then {_RECOVER}")
+            return fail(f"{path} is damaged ({complaint})", _RECOVER)
     except checkup.Unfinished:
         sound = f"no damage found within {LIMIT:g} s, and not read to the end"
     kind, version = checkup.identify(path)

@@ -153,6 +153,8 @@ class Pieces:
         return f"[{','.join([f'-{self._segment(each)}' for each in _slices(data)])}]"
 
     def _cut_body(self, data: bytes) -> str:
+        if len(data) <= _TOLD_AGAIN:  # its pieces would take more than to have it again in the next request
+            return self._sliced(data)
         pieces: list[str] = []
         for part in cut(data):
             if type(part) is list:
