@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .config import Config
+    from .config_home import Place
     from .service.cleanup import Cleaning
     from .store.base import Reader
 
@@ -30,11 +32,11 @@ def run(config: Config, command: Sequence[str], say: Callable[[str], None], umas
     return run(config, command, say, umask)
 
 
-def clean_up(config: Config) -> Cleaning:
+def clean_up(place: Place) -> Cleaning:
     """The record, ready to be cleaned. Raises: StoreError."""
     from .app_cleanup import clean_up
 
-    return clean_up(config)
+    return clean_up(place)
 
 
 class Record:
@@ -49,26 +51,19 @@ class Record:
         self.reader.close()
 
 
-def open_record(config: Config) -> Record:
+def open_record(place: Place) -> Record:
     """The record, with everything in it that was captured until now. Raises: StoreError."""
-    home: Path = config.home
-    notes: tuple[str, ...] = ()
-    if (home / "journal").is_dir():
-        from .librarian.catchup import take_in_dead_runs, wait_until_current
-        from .store.sqlite.connect import StoreFull
-
-        try:
-            take_in_dead_runs(home)
-            if not wait_until_current(home):
-                notes = ("the librarian is behind: what was captured last is not in the record yet",)
-        except StoreFull:
-            notes = ("the disk is full: what was captured last is not in the record yet; run: moonpalace cleanup",)
+    home: Path = place.home
+    notes = _catch_up(home) if _has_runs(home) else ()
     from .store.sqlite import FILE_NAME, SqliteReader, StoreEmpty, StoreOutdated
 
     path = home / FILE_NAME
     try:
         try:
-            return Record(SqliteReader(path), notes)
+            reader = SqliteReader(path)
+            if not notes and reader.in_flight_runs() and not _has_runs(home):
+                notes = _catch_up(home)  # those runs have left nothing
+            return Record(reader, notes)
         except StoreOutdated:
             from .store.sqlite import SqliteWriter
 
@@ -79,3 +74,26 @@ def open_record(config: Config) -> Record:
         from .store.base import Nothing
 
         return Record(Nothing(), notes)
+
+
+def _has_runs(home: Path) -> bool:
+    """Whether any run has a journal: with none, nothing of the librarian needs to be imported."""
+    try:
+        with os.scandir(home / "journal") as found:
+            return any(found)
+    except OSError:
+        return False
+
+
+def _catch_up(home: Path) -> tuple[str, ...]:
+    """Take in what is not in the record yet; what the user should know."""
+    from .librarian.catchup import take_in_dead_runs, wait_until_current
+    from .store.sqlite.connect import StoreFull
+
+    try:
+        take_in_dead_runs(home)
+        if not wait_until_current(home):
+            return ("the librarian is behind: what was captured last is not in the record yet",)
+    except StoreFull:
+        return ("the disk is full: what was captured last is not in the record yet; run: moonpalace cleanup",)
+    return ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from .config import Config
+from .config_home import Place
 from .service.cleanup import Cleaning, Empty
 from .store.sqlite import FILE_NAME, ballast
 from .store.sqlite.cleaner import SqliteCleaner
@@ -19,9 +19,9 @@ _BEHIND = "the librarian is behind: what was captured last is not in the record 
 _FULL = "the disk is full: what was captured last is not in the record yet, and stays"
 
 
-def clean_up(config: Config) -> Cleaning:
+def clean_up(place: Place) -> Cleaning:
     """The record, ready to be cleaned. Raises: StoreError."""
-    home: Path = config.home
+    home: Path = place.home
     notes: tuple[str, ...] = ()
     journal = (home / "journal").is_dir()
     if journal:

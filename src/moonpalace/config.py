@@ -2,8 +2,7 @@
 
 1. Only this module reads the environment; what others need of it (proxies, colour) is handed on in `Config`.
 2. No key is in a `repr`, an error or a note.
-3. Looking at the record (`for_reading`) does not read the file: a broken one must not hide what was recorded. Nor does
-   it import what reads it: that must start at once.
+3. What looks at the record does not come here but asks `config_home`: it must start at once, whatever is in the file.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from .config_home import home_directory
 
 if TYPE_CHECKING:
     from .config_values import Route
@@ -69,12 +66,6 @@ class Config:
     notes: tuple[str, ...] = ()
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     no_color: bool = False
-
-
-def for_reading(environ: Mapping[str, str] | None = None) -> Config:
-    """What the commands that look at the record need: the home directory."""
-    env = os.environ if environ is None else environ
-    return Config(home=home_directory(env), no_color=_no_color(env))
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Config:

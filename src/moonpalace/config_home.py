@@ -18,6 +18,20 @@ _OR_NOTHING = "or start with --no-store to keep nothing"
 NOWHERE = Path(os.devnull)
 
 
+class Place:
+    """All that the commands which look at the record need to know. Apart from `Config`, for they must start at once."""
+
+    __slots__ = ("home",)
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+
+def for_reading(environ: Mapping[str, str] | None = None) -> Place:
+    """Where the record is, the file unread: a broken one must not hide what was recorded. Raises: UsageError."""
+    return Place(home_directory(os.environ if environ is None else environ))
+
+
 def home_path(env: Mapping[str, str]) -> Path:
     """Where the directory is to be, whatever is there now. Raises: UsageError."""
     if own := env.get(HOME_VARIABLE):

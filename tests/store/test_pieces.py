@@ -424,7 +424,7 @@ CHILD = """
 import sys; sys.path.insert(0, {tests!r})
 import test_pieces as t
 from pathlib import Path
-desk = t.Desk(Path({path!r}), "child")
+desk = t.Desk(Path({path!r}), "child", busy_ms=20_000)
 desk.write(t.batch(7, 100))
 print("ready", flush=True)
 for number in range(2, 10_000):

@@ -25,14 +25,14 @@ def command(before: str | None, yes: bool | None, dry_run: bool | None, json: bo
     """
     from datetime import datetime
 
-    from .. import app, config
+    from .. import app, config_home
     from ..service import cleanup
     from ..service.diagnosis import amount
     from . import render
     from .table import table
 
     before_ns = cleanup.moment(before, datetime.now())
-    with closing(app.clean_up(config.for_reading())) as cleaning:
+    with closing(app.clean_up(config_home.for_reading())) as cleaning:
         for note in cleaning.notes:
             say(note)
         plan = cleaning.plan(before_ns)

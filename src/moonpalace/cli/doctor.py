@@ -55,8 +55,8 @@ def _show(report: object) -> None:
 def _recover(others: bool) -> int:
     if others:
         raise UsageError("--recover is done by itself: leave the other options out")
-    from .. import config
+    from .. import config_home
     from ..app_recover import recover
 
-    code: int = recover(config.for_reading().home, say=say)
+    code: int = recover(config_home.for_reading().home, say=say)
     return code

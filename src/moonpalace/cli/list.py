@@ -42,12 +42,12 @@ def command(
         if verbose or json:
             raise UsageError(f"--export and {'--json' if json else '--verbose'} exclude one another; give one")
         return _export(directory, limit or 0, bool(chatonly), bool(more["escape_html"]), bool(more["force"]))
-    from .. import app, config
+    from .. import app, config_home
     from ..service import listing
     from . import listed
     from .table import table
 
-    with closing(app.open_record(config.for_reading())) as record:
+    with closing(app.open_record(config_home.for_reading())) as record:
         for note in record.notes:
             say(note)
         found = listing.recent(record.reader, 10 if limit is None else limit, chat_only=bool(chatonly))
@@ -64,12 +64,12 @@ def command(
 
 def _export(directory: str, limit: int, chat_only: bool, escape_html: bool, force: bool) -> int:
     """A file for each exchange. Gives the exit code: 1 when one could not be written."""
-    from .. import app, config
+    from .. import app, config_home
     from ..service.export_all import export_all
     from ..service.export_files import Folder
 
     failed = False
-    with Folder(directory) as folder, closing(app.open_record(config.for_reading())) as record:
+    with Folder(directory) as folder, closing(app.open_record(config_home.for_reading())) as record:
         for note in record.notes:
             say(note)
         for name, problem in export_all(

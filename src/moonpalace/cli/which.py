@@ -41,10 +41,10 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def find(reference: str | None, local_id: int | None, chatcmpl: str | None, requestid: str | None) -> Selected:
     """The exchange that is meant, from the record; what the record has to say is said. Raises: MoonPalaceError."""
-    from .. import app, config
+    from .. import app, config_home
     from ..service.select import Wanted, select
 
-    with closing(app.open_record(config.for_reading())) as record:
+    with closing(app.open_record(config_home.for_reading())) as record:
         for note in record.notes:
             say(note)
         selected = select(record.reader, Wanted(reference, local_id, chatcmpl, requestid))

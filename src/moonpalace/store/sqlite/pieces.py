@@ -7,8 +7,7 @@
 3. A head is its lines; the values that change each time stand in the row, the rest is a segment or two.
    A line with a key is a segment of its own, so that the view can leave it out.
 4. A body that can be read elsewhere is compressed, against that text: of a stream hardly more than its framing is left.
-5. A segment holds `_LONGEST` bytes; longer data is several in a row. Pages of the file are then full but for a tenth:
-   a message of 5 KB would leave a third of its page empty.
+5. Longer data is several segments in a row: see `slices`.
 6. What was found or stored before is remembered, within bounds. What the memory says is true only while no row has
    been deleted: `forget` after a transaction that failed, and when the file was swept.
 
@@ -26,16 +25,12 @@ import apsw
 from ...wire.codecs import zstd
 from ...wire.segments import cut
 from .joined import PLAIN, ZSTD, ZSTD_BESIDE, prefix
+from .slices import TOLD_AGAIN, slices
 
 _NO_PARENT = 0
 _SMALL = 4096  # bodies up to here are remembered whole
 _SHORT = 1024  # and fragments up to here
 _WORTH = 256  # bytes from which compressing is tried
-_LONGEST = 1000  # bytes of a segment
-_HUGE = 64 * 1024  # from here on a segment has pages of its own, and the last of them counts for little
-_TOLD_AGAIN = (
-    250  # bytes from which a string of JSON is a segment of its own: the next request repeats an answer's text
-)
 _TEXT = range(8, 1024 * 1024)  # lengths of a text that is worth comparing with
 _LEVEL = 3
 
@@ -45,9 +40,6 @@ _CHANGING = (
 )
 # A value with a quote, a backslash or anything but plain ASCII is left in its segment.
 _CUTS = re.compile(rb"\n(?i:(authorization:[^\r\n]*\r)(?=\n)|(?:" + _CHANGING.encode() + rb"):([ !#-\[\]-~]*)(?=\r\n))")
-
-# Possessive, and the end may be missing: nothing is looked at twice.
-_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 _SEGMENT = "SELECT id FROM segments WHERE hash = ? AND codec = ? AND data = ?"
 _NEW_SEGMENT = "INSERT INTO segments (hash, codec, data) VALUES (?, ?, ?)"
@@ -148,19 +140,19 @@ class Pieces:
         return None if text is None else f"[{self._fragment(text.encode())}]"
 
     def _sliced(self, data: bytes) -> str:
-        if 0 < len(data) <= _TOLD_AGAIN:
+        if 0 < len(data) <= TOLD_AGAIN:
             return f"[-{self._segment(data)}]"
-        return f"[{','.join([f'-{self._segment(each)}' for each in _slices(data)])}]"
+        return f"[{','.join([f'-{self._segment(each)}' for each in slices(data)])}]"
 
     def _cut_body(self, data: bytes) -> str:
-        if len(data) <= _TOLD_AGAIN:  # its pieces would take more than to have it again in the next request
+        if len(data) <= TOLD_AGAIN:  # its pieces would take more than to have it again in the next request
             return self._sliced(data)
         pieces: list[str] = []
         for part in cut(data):
             if type(part) is list:
                 pieces.append(str(self._chain(part)))
             else:
-                pieces += [f"-{self._segment(each)}" for each in _slices(part)]  # type: ignore[arg-type]
+                pieces += [f"-{self._segment(each)}" for each in slices(part)]  # type: ignore[arg-type]
         return f"[{','.join(pieces)}]"
 
     def _compressed(self, data: bytes, beside: bytes) -> str:
@@ -180,7 +172,7 @@ class Pieces:
             node = self._nodes.get(key)
             if node is None:
                 node = parent
-                for piece in _slices(item):
+                for piece in slices(item):
                     node = self._find_or_add(_NODE, _NEW_NODE, (node, self._segment(piece)))
                 self._nodes.put(key, node)
             parent = node
@@ -212,23 +204,3 @@ class Pieces:
             return int(row[0])
         self._db.execute(add, values)
         return self._db.last_insert_rowid()
-
-
-def _slices(data: bytes) -> list[bytes]:
-    """The segments for some bytes. Cost: 10 ms for 1 MB."""
-    if len(data) <= _TOLD_AGAIN:
-        return [data] if data else []
-    found: list[bytes] = []
-    at = 0
-    for match in _STRINGS.finditer(data):
-        begin, end = match.span()
-        if end - begin > _TOLD_AGAIN:
-            found += _even(data[at:begin]) + _even(data[begin:end])
-            at = end
-    return found + _even(data[at:])
-
-
-def _even(data: bytes) -> list[bytes]:
-    if len(data) <= _LONGEST or len(data) >= _HUGE:
-        return [data] if data else []
-    return [data[at : at + _LONGEST] for at in range(0, len(data), _LONGEST)]

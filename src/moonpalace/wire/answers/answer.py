@@ -42,7 +42,9 @@ class Answer:
     events: int = 0
     error: Error | None = None
     flags: tuple[str, ...] = ()
-    merged: bytes | None = field(default=None, compare=False)  # the one answer that the events of a stream add up to, as JSON
+    merged: bytes | None = field(
+        default=None, compare=False
+    )  # the one answer that the events of a stream add up to, as JSON
 
 
 @dataclass(slots=True)
