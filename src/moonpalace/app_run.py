@@ -23,6 +23,7 @@ from typing import Any
 from . import config as configuration
 from .app_foreground import Foreground
 from .config import Config
+from .config_home import Place
 from .config_program import environment, replaced
 from .core.errors import MoonPalaceError, NoProgramError, NotExecutableError
 
@@ -157,7 +158,7 @@ def _states(config: Config, run_uid: str, expected: int) -> Counter[str]:
     from .app import open_record
 
     limit = expected + _SEVERAL
-    with closing(open_record(config)) as record:
+    with closing(open_record(Place(config.home))) as record:
         while True:
             rows = record.reader.recent(limit)
             ours = [str(row.state) for row in rows if row.run == run_uid]

@@ -90,7 +90,7 @@ def streamed(text: str) -> list[bytes]:
 
 
 def delete(path: Path) -> int:
-    """What a cleanup does to the last conversation: its rows go, and nothing else refers to their segments."""
+    """What a cleanup does to the last conversation: its rows go, and nothing else refers to their fragments."""
     with closing(apsw.Connection(str(path))) as db:
         last: Any = [i for (i,) in db.execute("SELECT id FROM exchanges ORDER BY id DESC LIMIT ?", (DELETED,))]
         gone: set[Row] = set()
@@ -115,11 +115,11 @@ def rows_of(db: apsw.Connection, uid: str) -> set[Row]:
             if type(piece) is not int:
                 continue
             if piece < 0:
-                found.add(("segments", -piece))
+                found.add(("fragments", -piece))
             while piece > 0:
                 found.add(("nodes", piece))
-                row: Any = db.execute("SELECT parent, segment FROM nodes WHERE id = ?", (piece,)).fetchone()
-                found.add(("segments", row[1]))
+                row: Any = db.execute("SELECT parent, fragment FROM nodes WHERE id = ?", (piece,)).fetchone()
+                found.add(("fragments", row[1]))
                 piece = row[0]
     return found
 
@@ -127,7 +127,7 @@ def rows_of(db: apsw.Connection, uid: str) -> set[Row]:
 def rows_by_page(db: apsw.Connection, found: Whole) -> dict[Row, set[int]]:
     """On which pages each row stands, as SQLite's own dbstat has it."""
     places: dict[Row, set[int]] = {}
-    for table in ("exchanges", "contents", "segments", "nodes", "runs"):
+    for table in ("exchanges", "contents", "fragments", "nodes", "runs"):
         pages: Any = db.execute(
             "SELECT path, pageno, pagetype, ncell FROM dbstat WHERE name = ? ORDER BY path", (table,)
         ).fetchall()

@@ -110,8 +110,8 @@ def sqlite3(path: Path, sql: str) -> str:
 
 
 def left(desk: Desk) -> tuple[int, int]:
-    """How many nodes and segments there are."""
-    found = desk.writer._db.execute("SELECT (SELECT count(*) FROM nodes), (SELECT count(*) FROM segments)").fetchone()
+    """How many nodes and fragments there are."""
+    found = desk.writer._db.execute("SELECT (SELECT count(*) FROM nodes), (SELECT count(*) FROM fragments)").fetchone()
     return tuple(found)  # type: ignore[return-value]
 
 

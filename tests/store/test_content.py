@@ -80,7 +80,7 @@ def test_a_text_changes_nothing_of_the_body_beside_it(db: apsw.Connection) -> No
 
 
 def test_no_piece_stands_in_a_column_that_a_sweep_does_not_look_at(db: apsw.Connection) -> None:
-    """It takes every column of text for pieces: what refers to segments elsewhere would lose them."""
+    """It takes every column of text for pieces: what refers to fragments elsewhere would lose them."""
     types = {name: kind for _, name, kind, *_ in db.execute("PRAGMA table_info(contents)")}
     assert list(types)[1:] == list(COLUMNS)
     pieces = Pieces(db)

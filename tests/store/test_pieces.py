@@ -86,15 +86,15 @@ def test_what_changes_stands_in_the_row_and_the_rest_once(db: apsw.Connection, p
     """Heads of a thousand answers are one head and a thousand dates."""
     heads = [b"Server: nginx\r\nDate: %d\r\nVary: Origin\r\nContent-Length: %d\r\n" % (n, n * 7) for n in range(50)]
     texts = [pieces.head(b"HTTP/1.1 200 OK", head) for head in heads]
-    assert one(db, "SELECT count(*) FROM segments") == 3
+    assert one(db, "SELECT count(*) FROM fragments") == 3
     assert json.loads(texts[4] or "")[1::2] == [" 4", " 28"]
     assert [read_head(db, text)[1] for text in texts] == heads
 
 
-def test_a_line_with_a_key_is_a_segment_of_its_own(db: apsw.Connection, pieces: Pieces) -> None:
+def test_a_line_with_a_key_is_a_fragment_of_its_own(db: apsw.Connection, pieces: Pieces) -> None:
     """The view leaves it out by its first bytes."""
     pieces.head(START, b"A: b\r\nAuthorization: Bearer [key:1]\r\nC: d\r\n")
-    found = [data for (data,) in db.execute("SELECT data FROM segments ORDER BY id")]
+    found = [data for (data,) in db.execute("SELECT data FROM fragments ORDER BY id")]
     assert found == [START + b"\r\nA: b\r\n", b"Authorization: Bearer [key:1]\r\n", b"C: d\r\n"]
 
 
@@ -142,14 +142,14 @@ def test_how_a_body_is_coded_is_chosen_by_what_it_saves(db: apsw.Connection, pie
         (stream * 40, bytes(1024 * 1024), ZSTD),
     ]
     for data, beside, codec in cases:
-        db.execute("DELETE FROM segments")
+        db.execute("DELETE FROM fragments")
         pieces.forget()
         pieces.answer(data, beside)
-        assert one(db, "SELECT max(codec) FROM segments") == codec
-    db.execute("DELETE FROM segments")
+        assert one(db, "SELECT max(codec) FROM fragments") == codec
+    db.execute("DELETE FROM fragments")
     pieces.forget()
     pieces.answer(stream, text)
-    assert one(db, "SELECT sum(length(data)) FROM segments") < len(stream) / 8
+    assert one(db, "SELECT sum(length(data)) FROM fragments") < len(stream) / 8
 
 
 def test_an_answers_text_is_not_stored_again_when_the_next_request_repeats_it(
@@ -160,25 +160,25 @@ def test_an_answers_text_is_not_stored_again_when_the_next_request_repeats_it(
     answer = {"id": "1", "choices": [{"message": {"role": "assistant", "content": said}}]}
     asked = {"messages": [{"role": "user", "content": "hi"}, {"content": said, "role": "assistant"}], "model": "m"}
     pieces.answer(json.dumps(answer, ensure_ascii=False).encode())
-    before = one(db, "SELECT sum(length(data)) FROM segments")
+    before = one(db, "SELECT sum(length(data)) FROM fragments")
     body = json.dumps(asked, ensure_ascii=False).encode()
     assert read_body(db, pieces.request(body)) == body
-    assert one(db, "SELECT sum(length(data)) FROM segments") - before < 200
+    assert one(db, "SELECT sum(length(data)) FROM fragments") - before < 200
 
 
-def test_a_hash_that_two_segments_share_tells_neither_from_the_other(db: apsw.Connection, pieces: Pieces) -> None:
-    """64 bits find a segment; its data proves it."""
+def test_a_hash_that_two_fragments_share_tells_neither_from_the_other(db: apsw.Connection, pieces: Pieces) -> None:
+    """64 bits find a fragment; its data proves it."""
     data = b"the true one"
     short = int.from_bytes(blake2b(data, digest_size=16).digest()[:8], "little", signed=True)
     for codec, other in ((PLAIN, b"an impostor"), (ZSTD, data)):
-        db.execute("INSERT INTO segments (hash, codec, data) VALUES (?, ?, ?)", (short, codec, other))
+        db.execute("INSERT INTO fragments (hash, codec, data) VALUES (?, ?, ?)", (short, codec, other))
     assert read_body(db, pieces.answer(data)) == data
-    assert one(db, "SELECT count(*) FROM segments") == 3
+    assert one(db, "SELECT count(*) FROM fragments") == 3
     pieces.forget()
     assert pieces.answer(data) == "[-3]"
 
 
-@pytest.mark.parametrize("table", ["segments", "nodes"])
+@pytest.mark.parametrize("table", ["fragments", "nodes"])
 def test_a_missing_piece_is_damage_and_not_a_shorter_body(db: apsw.Connection, pieces: Pieces, table: str) -> None:
     """A body that lacks its middle must never pass for whole."""
     text = pieces.request(conversation(random.Random(6), 5))
@@ -189,7 +189,7 @@ def test_a_missing_piece_is_damage_and_not_a_shorter_body(db: apsw.Connection, p
             read_body(db, text)
         db.execute("ROLLBACK")
     head = pieces.head(START, b"A: b\r\n")
-    db.execute("DELETE FROM segments")
+    db.execute("DELETE FROM fragments")
     with pytest.raises(apsw.CorruptError):
         read_head(db, head)
 
@@ -274,17 +274,17 @@ def test_two_writers_on_one_file_share_what_they_store(tmp_path: Path) -> None:
         desks[number % 2].write(each)
     assert_kept(path, [each for some in stories for each in some])
     db = desks[0].writer._db
-    assert one(db, "SELECT count(*) - count(DISTINCT hash) FROM segments") == 0
+    assert one(db, "SELECT count(*) - count(DISTINCT hash) FROM fragments") == 0
 
 
 def test_a_sweep_makes_the_other_writer_forget(tmp_path: Path) -> None:
-    """Ids of segments are given again: what was remembered would be somebody else's text."""
+    """Ids of fragments are given again: what was remembered would be somebody else's text."""
     path = tmp_path / FILE_NAME
     desk, other = Desk(path, "a"), Desk(path, "b")
     desk.write(batch(1, 1))
     db = other.writer._db
     with db:
-        for table in ("contents", "exchanges", "nodes", "segments"):
+        for table in ("contents", "exchanges", "nodes", "fragments"):
             db.execute(f"DELETE FROM {table}")
         db.execute("UPDATE counters SET value = value + 1 WHERE name = 'sweeps'")
     others = batch(2, 20)
@@ -364,8 +364,8 @@ def test_a_statement_that_is_refused_leaves_no_id_behind(tmp_path: Path) -> None
     path = tmp_path / FILE_NAME
     given = []
     for number, (code, table) in enumerate(
-        [(apsw.SQLITE_INSERT, "segments"), (apsw.SQLITE_INSERT, "nodes"), (apsw.SQLITE_INSERT, "contents"),
-         (apsw.SQLITE_INSERT, "exchanges"), (apsw.SQLITE_READ, "counters"), (apsw.SQLITE_READ, "segments")]
+        [(apsw.SQLITE_INSERT, "fragments"), (apsw.SQLITE_INSERT, "nodes"), (apsw.SQLITE_INSERT, "contents"),
+         (apsw.SQLITE_INSERT, "exchanges"), (apsw.SQLITE_READ, "counters"), (apsw.SQLITE_READ, "fragments")]
     ):  # fmt: skip
         desk = Desk(path, f"run {number}")
 
@@ -395,7 +395,7 @@ def test_a_poisoned_row_takes_no_pieces_of_its_neighbours_along(tmp_path: Path) 
     assert all(reader.get(x.id or 0) is not None for x in reader.recent(0))
     reader.close()
     db = desk.writer._db
-    assert one(db, "SELECT count(*) FROM nodes WHERE segment NOT IN (SELECT id FROM segments)") == 0
+    assert one(db, "SELECT count(*) FROM nodes WHERE fragment NOT IN (SELECT id FROM fragments)") == 0
 
 
 def test_a_full_disk_leaves_no_id_behind(tmp_path: Path) -> None:

@@ -142,13 +142,13 @@ def test_what_the_log_holds_counts(tmp_path: Path, whole: Any) -> None:
 
 
 def test_a_body_is_kept_as_far_as_its_beginning_is_whole(tmp_path: Path, whole: Any) -> None:
-    """A segment of its middle is gone: what comes before is worth having, and the flag says that there was more."""
+    """A fragment of its middle is gone: what comes before is worth having, and the flag says that there was more."""
     path = tmp_path / "a.sqlite"
     path.write_bytes(whole.data)
     uid = max(whole.exchanges, key=lambda each: whole.exchanges[each].asked.body.length)
     with closing(apsw.Connection(str(path))) as db:
-        segments = sorted(row for table, row in damaged.rows_of(db, uid) if table == "segments")
-        db.execute("UPDATE segments SET data = x'00' WHERE id = ?", (segments[len(segments) // 2],))
+        fragments = sorted(row for table, row in damaged.rows_of(db, uid) if table == "fragments")
+        db.execute("UPDATE fragments SET data = x'00' WHERE id = ?", (fragments[len(fragments) // 2],))
     found = salvaged(path)[uid]
     body, original = as_exchange(found).asked.body, whole.exchanges[uid].asked.body
     assert body is not None and 0 < len(body.data) < original.length == body.length

@@ -54,9 +54,9 @@ class Kept:
         self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return os.stat(self.path).st_size
 
-    def segments(self) -> tuple[int, int]:
+    def fragments(self) -> tuple[int, int]:
         """Their number and bytes."""
-        count, size = self.sql("SELECT count(*), sum(length(data)) FROM segments")
+        count, size = self.sql("SELECT count(*), sum(length(data)) FROM fragments")
         return count, size
 
     def nodes(self) -> int:
@@ -112,14 +112,14 @@ def test_forks_share_their_beginning(tmp_path: Path) -> None:
     trunk = Session(turns=100, size=300_000, seed=4)
     kept = Kept(tmp_path)
     kept.add(trunk.turn() for _ in range(100))
-    (_, before), nodes, answers = kept.segments(), kept.nodes(), kept.answers
+    (_, before), nodes, answers = kept.fragments(), kept.nodes(), kept.answers
     forks = [trunk.fork(seed) for seed in range(10, 15)]
     shared = len(trunk.messages)
     kept.add(fork.turn() for _ in range(6) for fork in forks)
     new = [message for fork in forks for message in fork.messages[shared:-2]]
     new += trunk.messages[-2:]  # not sent before
     new_bytes = sum(len(dumps(message)) for message in new) + kept.answers - answers
-    assert kept.segments()[1] - before <= new_bytes + 1000 * 5
+    assert kept.fragments()[1] - before <= new_bytes + 1000 * 5
     assert kept.nodes() - nodes <= 12 * len(new)
     kept.assert_exact()
 
@@ -129,7 +129,7 @@ def test_a_sliding_window_stores_each_message_once(tmp_path: Path) -> None:
     session = Session(turns=60, size=200_000, seed=5)
     kept = Kept(tmp_path)
     kept.add(session.turn(last=20) for _ in range(60))
-    assert kept.segments()[1] <= unique_items(session) + kept.answers + 30_000
+    assert kept.fragments()[1] <= unique_items(session) + kept.answers + 30_000
     kept.assert_exact()
 
 
@@ -139,5 +139,5 @@ def test_a_session_that_goes_on_after_the_program_was_started_again_still_shares
     kept = Kept(tmp_path)
     for _ in range(4):
         kept.add(session.turn() for _ in range(10))
-    assert kept.segments()[1] <= unique_items(session) + kept.answers + 20_000
+    assert kept.fragments()[1] <= unique_items(session) + kept.answers + 20_000
     kept.assert_exact()

@@ -14,13 +14,13 @@ from moonpalace.store.sqlite.sweep import Marks, Overtaken
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[apsw.Connection]:
-    """Segments 1 to 6; nodes 1, 2 and 3 one after the other, 4 beside them; nothing refers to them yet."""
+    """Fragments 1 to 6; nodes 1, 2 and 3 one after the other, 4 beside them; nothing refers to them yet."""
     made = open_writer(tmp_path / "moonpalace.sqlite", 1000)
     made.executemany(
-        "INSERT INTO segments (id, hash, codec, data) VALUES (?, 0, 0, x'78')", [(n,) for n in range(1, 7)]
+        "INSERT INTO fragments (id, hash, codec, data) VALUES (?, 0, 0, x'78')", [(n,) for n in range(1, 7)]
     )
-    made.executemany("INSERT INTO nodes (id, parent, segment) VALUES (?, ?, ?)", [(1, 0, 1), (2, 1, 2), (3, 2, 3)])
-    made.execute("INSERT INTO nodes (id, parent, segment) VALUES (4, 1, 4)")
+    made.executemany("INSERT INTO nodes (id, parent, fragment) VALUES (?, ?, ?)", [(1, 0, 1), (2, 1, 2), (3, 2, 3)])
+    made.execute("INSERT INTO nodes (id, parent, fragment) VALUES (4, 1, 4)")
     yield made
     made.close()
 
@@ -35,11 +35,11 @@ def refer(db: apsw.Connection, **columns: str) -> None:
 def dead(db: apsw.Connection) -> dict[str, list[int]]:
     """What may go."""
     marks = Marks(db)
-    return {table: [number for ids in marks.dead(table) for number in ids] for table in ("nodes", "segments")}
+    return {table: [number for ids in marks.dead(table) for number in ids] for table in ("nodes", "fragments")}
 
 
 @pytest.mark.parametrize(
-    ("columns", "nodes", "segments"),
+    ("columns", "nodes", "fragments"),
     [
         ({}, [4, 3, 2, 1], [6, 5, 4, 3, 2, 1]),
         ({"asked_body": "[-5,2]"}, [4, 3], [6, 4, 3]),
@@ -51,12 +51,12 @@ def dead(db: apsw.Connection) -> dict[str, list[int]]:
     ids=["nothing", "a chain", "two that share", "heads", "texts", "other JSON"],
 )
 def test_alive_is_what_a_row_leads_to(
-    db: apsw.Connection, columns: dict[str, str], nodes: list[int], segments: list[int]
+    db: apsw.Connection, columns: dict[str, str], nodes: list[int], fragments: list[int]
 ) -> None:
     """Every column that can hold pieces counts."""
     if columns:
         refer(db, **columns)
-    assert dead(db) == {"nodes": nodes, "segments": segments}
+    assert dead(db) == {"nodes": nodes, "fragments": fragments}
 
 
 def test_what_came_since_is_looked_at_before_anything_is_deleted(db: apsw.Connection, tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_what_came_since_is_looked_at_before_anything_is_deleted(db: apsw.Connec
     refer(other, asked_body="[3,-6]")
     assert marks.delete("nodes", [4, 3, 2, 1]) == 1
     marks.deleted(1)
-    assert marks.delete("segments", [6, 5, 4, 3, 2, 1]) == 2
+    assert marks.delete("fragments", [6, 5, 4, 3, 2, 1]) == 2
     other.close()
-    left = [[row[0] for row in db.execute(f"SELECT id FROM {table} ORDER BY id")] for table in ("nodes", "segments")]
+    left = [[row[0] for row in db.execute(f"SELECT id FROM {table} ORDER BY id")] for table in ("nodes", "fragments")]
     assert left == [[1, 2, 3], [1, 2, 3, 6]]
 
 
@@ -86,7 +86,7 @@ def test_what_deleted_nothing_does_not_make_writers_forget(db: apsw.Connection) 
     """They would look everything up anew."""
     refer(db, asked_body="[3,4,-5,-6]")
     marks = Marks(db)
-    assert marks.delete("segments", [5, 6]) == 0
+    assert marks.delete("fragments", [5, 6]) == 0
     assert db.execute("SELECT value FROM counters WHERE name = 'sweeps'").fetchone() == (0,)
 
 

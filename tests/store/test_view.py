@@ -222,7 +222,7 @@ def test_bodies_that_are_no_text_are_shown_byte_for_byte(tmp_path: Path, kept: b
     assert (found["request_body"], found["response_body"]) == (kept, kept)
 
 
-def test_a_character_that_two_segments_share_is_whole(tmp_path: Path) -> None:
+def test_a_character_that_two_fragments_share_is_whole(tmp_path: Path) -> None:
     """A cut may stand anywhere."""
     text = json.dumps({"messages": [{"content": "月" * 5000}], "x": "🌙" * 700}, ensure_ascii=False).encode()
     path = record(tmp_path, Script(1, body=text, chunks=[text]))
@@ -271,5 +271,5 @@ def test_no_row_costs_more_than_its_own_pieces(tmp_path: Path) -> None:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     plan: Any = db.execute("EXPLAIN QUERY PLAN SELECT * FROM moonshot_requests WHERE id = 5").fetchall()
     scanned = {line.split()[1] for *_, line in plan if line.startswith("SCAN")}
-    assert scanned & {"e", "c", "s", "n", "exchanges", "contents", "segments", "nodes"} == set(), plan
+    assert scanned & {"e", "c", "s", "n", "exchanges", "contents", "fragments", "nodes"} == set(), plan
     db.close()

@@ -96,7 +96,7 @@ class SqliteCleaner:
             try:
                 with translated(self._path):
                     marks = Marks(self._db)
-                    for table in ("nodes", "segments"):
+                    for table in ("nodes", "fragments"):
                         self._portions.run(marks.dead(table), partial(self._sweep_away, marks, table))
                 self._portions.run([_ONE], partial(self._swept, marks))
                 return

@@ -47,13 +47,13 @@ def row(pieces: Pieces, content: tuple[Any, ...]) -> tuple[Any, ...]:
         delivered_start, delivered_headers, delivered_body, delivered_length, delivered_sha256,
         request_text, answer_text, upstream, *rest,
     ) = content  # fmt: skip
-    head, request, answer, fragment = pieces.head, pieces.request, pieces.answer, pieces.fragment
+    head, request, answer, text = pieces.head, pieces.request, pieces.answer, pieces.text
     return (
         head(asked_start, asked_headers), request(asked_body, request_text), asked_length, asked_sha256,
         head(sent_start, sent_headers), request(sent_body, request_text), sent_length, sent_sha256,
         head(told_start, told_headers), answer(told_body, answer_text), told_length, told_sha256,
         head(delivered_start, delivered_headers), answer(delivered_body), delivered_length, delivered_sha256,
-        request(request_text), answer(answer_text), fragment(upstream), *rest,
+        request(request_text), answer(answer_text), text(upstream), *rest,
     )  # fmt: skip
 
 

@@ -6,21 +6,21 @@ from typing import Any
 
 import apsw
 
-# Codec of a segment: the data as it is; zstd; zstd of a body of which most stands in the text to read (see `pieces`).
+# Codec of a fragment: the data as it is; zstd; zstd of a body of which most stands in the text to read (see `pieces`).
 PLAIN, ZSTD, ZSTD_BESIDE = range(3)
 
 _WALK = """
-WITH RECURSIVE walk (place, depth, parent, segment) AS (
-    SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
+WITH RECURSIVE walk (place, depth, parent, fragment) AS (
+    SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.fragment, -p.value)
     FROM json_each(?) p LEFT JOIN nodes n ON n.id = p.value
     UNION ALL
-    SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w LEFT JOIN nodes n ON n.id = w.parent
+    SELECT w.place, w.depth + 1, n.parent, n.fragment FROM walk w LEFT JOIN nodes n ON n.id = w.parent
     WHERE w.parent <> 0
 )
-SELECT s.codec, s.data FROM walk w LEFT JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
+SELECT s.codec, s.data FROM walk w LEFT JOIN fragments s ON s.id = w.fragment ORDER BY w.place, w.depth DESC
 """
 _PARTS = """
-SELECT p.type, p.value, s.data FROM json_each(?) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
+SELECT p.type, p.value, s.data FROM json_each(?) p LEFT JOIN fragments s ON p.type = 'integer' AND s.id = -p.value
 ORDER BY p.key
 """
 
@@ -44,7 +44,7 @@ def read_head(db: apsw.Connection, pieces: str | None) -> tuple[bytes | None, by
 
 def _plain(codec: Any, data: Any, beside: bytes | None = None) -> bytes:
     if data is None:
-        raise apsw.CorruptError("a segment is missing")
+        raise apsw.CorruptError("a fragment is missing")
     if codec == PLAIN:
         return bytes(data)
     from ...wire.codecs import zstd  # not before it is needed: looking at the record must start at once

@@ -1,13 +1,13 @@
 """Heads and bodies as lists of pieces, so that what repeats itself is stored once.
 
-1. A piece in a row is a number or a text: `-n` stands for segment n, `n` for the chain of segments that ends at node n,
-   a text for itself. Joined, they are the head or body byte for byte.
-2. A chain is the items of an array (see `wire.segments`). A node is its parent and a segment, so conversations that
+1. A piece in a row is a number or a text: `-n` stands for fragment n, `n` for the chain of fragments that ends at
+   node n, a text for itself. Joined, they are the head or body byte for byte.
+2. A chain is the items of an array (see `wire.history`). A node is its parent and a fragment, so conversations that
    begin alike share their beginning, and an exchange adds what is new in it and nothing else.
-3. A head is its lines; the values that change each time stand in the row, the rest is a segment or two.
-   A line with a key is a segment of its own, so that the view can leave it out.
+3. A head is its lines; the values that change each time stand in the row, the rest is a fragment or two.
+   A line with a key is a fragment of its own, so that the view can leave it out.
 4. A body that can be read elsewhere is compressed, against that text: of a stream hardly more than its framing is left.
-5. Longer data is several segments in a row: see `slices`.
+5. Longer data is several fragments in a row: see `slices`.
 6. What was found or stored before is remembered, within bounds. What the memory says is true only while no row has
    been deleted: `forget` after a transaction that failed, and when the file was swept.
 
@@ -23,13 +23,13 @@ from typing import Any, Generic, TypeVar
 import apsw
 
 from ...wire.codecs import zstd
-from ...wire.segments import cut
+from ...wire.history import cut
 from .joined import PLAIN, ZSTD, ZSTD_BESIDE, prefix
 from .slices import TOLD_AGAIN, slices
 
 _NO_PARENT = 0
 _SMALL = 4096  # bodies up to here are remembered whole
-_SHORT = 1024  # and fragments up to here
+_SHORT = 1024  # and what else is likely to come again
 _WORTH = 256  # bytes from which compressing is tried
 _TEXT = range(8, 1024 * 1024)  # lengths of a text that is worth comparing with
 _LEVEL = 3
@@ -38,13 +38,13 @@ _CHANGING = (
     "content-length|date|(?:x-|msh-)?request-id|x-client-request-id|server-timing|x-moonpalace-id|age|etag|cf-ray|"
     "traceparent|x-trace-id|idempotency-key|openai-processing-ms|x-ratelimit-[a-z-]+|retry-after"
 )
-# A value with a quote, a backslash or anything but plain ASCII is left in its segment.
+# A value with a quote, a backslash or anything but plain ASCII is left in its fragment.
 _CUTS = re.compile(rb"\n(?i:(authorization:[^\r\n]*\r)(?=\n)|(?:" + _CHANGING.encode() + rb"):([ !#-\[\]-~]*)(?=\r\n))")
 
-_SEGMENT = "SELECT id FROM segments WHERE hash = ? AND codec = ? AND data = ?"
-_NEW_SEGMENT = "INSERT INTO segments (hash, codec, data) VALUES (?, ?, ?)"
-_NODE = "SELECT id FROM nodes WHERE parent = ? AND segment = ?"
-_NEW_NODE = "INSERT INTO nodes (parent, segment) VALUES (?, ?)"
+_FRAGMENT = "SELECT id FROM fragments WHERE hash = ? AND codec = ? AND data = ?"
+_NEW_FRAGMENT = "INSERT INTO fragments (hash, codec, data) VALUES (?, ?, ?)"
+_NODE = "SELECT id FROM nodes WHERE parent = ? AND fragment = ?"
+_NEW_NODE = "INSERT INTO nodes (parent, fragment) VALUES (?, ?)"
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -82,13 +82,13 @@ class Pieces:
         self._db = db
         self._heads: _Memory[tuple[bytes, bytes | None], str] = _Memory(256)
         self._bodies: _Memory[bytes, str] = _Memory(256)
-        self._fragments: _Memory[bytes, str] = _Memory(1024)
-        self._segments: _Memory[tuple[bytes, int], int] = _Memory(16_384)
+        self._short: _Memory[bytes, str] = _Memory(1024)
+        self._fragments: _Memory[tuple[bytes, int], int] = _Memory(16_384)
         self._nodes: _Memory[tuple[int, bytes], int] = _Memory(16_384)
 
     def forget(self) -> None:
         """Trust nothing that was found before."""
-        for memory in (self._heads, self._bodies, self._fragments, self._segments, self._nodes):
+        for memory in (self._heads, self._bodies, self._short, self._fragments, self._nodes):
             memory.clear()
 
     def head(self, start: bytes | None, headers: bytes | None) -> str | None:
@@ -108,11 +108,11 @@ class Pieces:
             key_line = match[1] is not None
             begin, end = (match.start() + 1, match.end() + 1) if key_line else match.span(2)
             if at < begin:
-                pieces.append(self._fragment(head[at:begin]))
-            pieces.append(self._fragment(head[begin:end]) if key_line else f'"{match[2].decode("ascii")}"')
+                pieces.append(self._piece(head[at:begin]))
+            pieces.append(self._piece(head[begin:end]) if key_line else f'"{match[2].decode("ascii")}"')
             at = end
         if at < len(head):
-            pieces.append(self._fragment(head[at:]))
+            pieces.append(self._piece(head[at:]))
         return f"[{','.join(pieces)}]"
 
     def request(self, data: bytes | None, beside: bytes | None = None) -> str | None:
@@ -135,14 +135,14 @@ class Pieces:
             return None
         return self._sliced(data) if beside is None else self._compressed(data, beside)
 
-    def fragment(self, text: str | None) -> str | None:
+    def text(self, text: str | None) -> str | None:
         """The pieces of a text that is likely to come again; None for none."""
-        return None if text is None else f"[{self._fragment(text.encode())}]"
+        return None if text is None else f"[{self._piece(text.encode())}]"
 
     def _sliced(self, data: bytes) -> str:
         if 0 < len(data) <= TOLD_AGAIN:
-            return f"[-{self._segment(data)}]"
-        return f"[{','.join([f'-{self._segment(each)}' for each in slices(data)])}]"
+            return f"[-{self._fragment(data)}]"
+        return f"[{','.join([f'-{self._fragment(each)}' for each in slices(data)])}]"
 
     def _cut_body(self, data: bytes) -> str:
         if len(data) <= TOLD_AGAIN:  # its pieces would take more than to have it again in the next request
@@ -152,7 +152,7 @@ class Pieces:
             if type(part) is list:
                 pieces.append(str(self._chain(part)))
             else:
-                pieces += [f"-{self._segment(each)}" for each in slices(part)]  # type: ignore[arg-type]
+                pieces += [f"-{self._fragment(each)}" for each in slices(part)]  # type: ignore[arg-type]
         return f"[{','.join(pieces)}]"
 
     def _compressed(self, data: bytes, beside: bytes) -> str:
@@ -162,7 +162,7 @@ class Pieces:
             codec, packed = ZSTD_BESIDE, zstd.compress(data, level=_LEVEL, zstd_dict=prefix(beside))
         else:
             codec, packed = ZSTD, zstd.compress(data, level=_LEVEL)
-        return f"[-{self._segment(packed, codec)}]" if len(packed) < len(data) * 7 // 8 else self._sliced(data)
+        return f"[-{self._fragment(packed, codec)}]" if len(packed) < len(data) * 7 // 8 else self._sliced(data)
 
     def _chain(self, items: list[bytes]) -> int:
         """The node at which the chain of these items ends."""
@@ -173,29 +173,29 @@ class Pieces:
             if node is None:
                 node = parent
                 for piece in slices(item):
-                    node = self._find_or_add(_NODE, _NEW_NODE, (node, self._segment(piece)))
+                    node = self._find_or_add(_NODE, _NEW_NODE, (node, self._fragment(piece)))
                 self._nodes.put(key, node)
             parent = node
         return parent
 
-    def _fragment(self, data: bytes) -> str:
+    def _piece(self, data: bytes) -> str:
         """The piece for bytes that are likely to come again, and seldom many."""
         if len(data) > _SHORT:
-            return f"-{self._segment(data)}"
-        found = self._fragments.get(data)
+            return f"-{self._fragment(data)}"
+        found = self._short.get(data)
         if found is None:
-            found = f"-{self._segment(data)}"
-            self._fragments.put(data, found)
+            found = f"-{self._fragment(data)}"
+            self._short.put(data, found)
         return found
 
-    def _segment(self, data: bytes, codec: int = PLAIN) -> int:
+    def _fragment(self, data: bytes, codec: int = PLAIN) -> int:
         digest = blake2b(data, digest_size=16).digest()
         key = digest, codec
-        found = self._segments.get(key)
+        found = self._fragments.get(key)
         if found is None:
             short = int.from_bytes(digest[:8], "little", signed=True)
-            found = self._find_or_add(_SEGMENT, _NEW_SEGMENT, (short, codec, data))
-            self._segments.put(key, found)
+            found = self._find_or_add(_FRAGMENT, _NEW_FRAGMENT, (short, codec, data))
+            self._fragments.put(key, found)
         return found
 
     def _find_or_add(self, find: str, add: str, values: tuple[Any, ...]) -> int:

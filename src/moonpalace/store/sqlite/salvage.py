@@ -1,7 +1,7 @@
 """What can be read of a damaged file: exchange by exchange, each as whole as it is.
 
 1. Nothing that stands in the file is an error. What cannot be read is left out, and the exchange says so: its flag is
-   `salvaged`, and its body ends where the first missing segment was to begin.
+   `salvaged`, and its body ends where the first missing fragment was to begin.
 2. Whatever comes out can be stored and read like any other exchange.
 3. A file is closed for everybody when it is read here: it was moved aside.
 """

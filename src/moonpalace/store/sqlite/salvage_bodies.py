@@ -1,7 +1,7 @@
 """Heads and bodies of a damaged file put together again, as far as they go: what `joined` is for a sound one.
 
-1. A segment is known to be good: its hash stands beside it.
-2. A body ends where the first missing segment was to begin. A chain whose beginning is lost has no beginning to keep.
+1. A fragment is known to be good: its hash stands beside it.
+2. A body ends where the first missing fragment was to begin. A chain whose beginning is lost has no beginning to keep.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .joined import PLAIN, ZSTD, prefix
 from .salvage_pages import Pages
 from .salvage_tables import Tables, row
 
-_SMALL, _REMEMBERED = 4096, 8192  # segments that are kept in memory: how long, and how many
+_SMALL, _REMEMBERED = 4096, 8192  # fragments that are kept in memory: how long, and how many
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Bodies:
     def __init__(self, pages: Pages, tables: Tables) -> None:
         self._pages = pages
         self._tables = tables
-        self._segments: dict[int, bytes] = {}
+        self._fragments: dict[int, bytes] = {}
 
     def joined(self, pieces: Any, beside: bytes | None = None) -> Part | None:
         """What a list of pieces stands for; None for none. `beside`: the text to read, for a body."""
@@ -58,22 +58,22 @@ class Bodies:
         found.data = b"".join(found.pieces)
         return found
 
-    def _one(self, segment: int, beside: bytes | None) -> Part | None:
-        data = self._segment(segment, beside)
+    def _one(self, fragment: int, beside: bytes | None) -> Part | None:
+        data = self._fragment(fragment, beside)
         return None if data is None else Part(data)
 
     def _chain(self, node: int) -> Part | None:
-        """The bytes of the chain that ends at that node, up to the first segment that is missing."""
-        segments = []
+        """The bytes of the chain that ends at that node, up to the first fragment that is missing."""
+        fragments = []
         while node:
             found = self._tables.nodes.get(node) or self._tables.indexed_nodes.get(node)
             if found is None or not 0 <= found[0] < node:  # a parent is always older than its child
                 return None
-            segments.append(found[1])
+            fragments.append(found[1])
             node = found[0]
         part = Part()
-        for segment in reversed(segments):
-            data = self._segment(segment)
+        for fragment in reversed(fragments):
+            data = self._fragment(fragment)
             if data is None:
                 part.whole = False
                 break
@@ -81,20 +81,20 @@ class Bodies:
         part.data = b"".join(part.pieces)
         return part
 
-    def _segment(self, number: int, beside: bytes | None = None) -> bytes | None:
-        data = self._segments.get(number)
-        if data is None and (place := self._tables.segments.get(number)) is not None:
+    def _fragment(self, number: int, beside: bytes | None = None) -> bytes | None:
+        data = self._fragments.get(number)
+        if data is None and (place := self._tables.fragments.get(number)) is not None:
             found = row(self._pages, place)
             data = _plain(found, beside)
             if data is not None and len(data) <= _SMALL and found["codec"] in (PLAIN, ZSTD):
-                if len(self._segments) >= _REMEMBERED:
-                    self._segments.clear()
-                self._segments[number] = data
+                if len(self._fragments) >= _REMEMBERED:
+                    self._fragments.clear()
+                self._fragments[number] = data
         return data
 
 
 def _plain(found: dict[str, Any], beside: bytes | None) -> bytes | None:
-    """The bytes of a segment; None when they are not those that were stored."""
+    """The bytes of a fragment; None when they are not those that were stored."""
     data = found.get("data")
     if not isinstance(data, bytes):
         return None

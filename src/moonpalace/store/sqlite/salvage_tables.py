@@ -20,7 +20,7 @@ from .salvage_pages import Pages
 
 Place = tuple[int, int]  # page, offset of the cell
 
-_TABLES = ("runs", "exchanges", "contents", "segments", "nodes")
+_TABLES = ("runs", "exchanges", "contents", "fragments", "nodes")
 _KINDS: dict[str, tuple[type, ...]] = {
     "INTEGER": (int,),
     "REAL": (int, float),
@@ -90,7 +90,7 @@ class Tables:
     runs: dict[int, Place] = field(default_factory=dict)
     exchanges: dict[int, Place] = field(default_factory=dict)
     contents: dict[int, Place] = field(default_factory=dict)
-    segments: dict[int, Place] = field(default_factory=dict)
+    fragments: dict[int, Place] = field(default_factory=dict)
     nodes: dict[int, tuple[int, int]] = field(default_factory=dict)
     indexed_nodes: dict[int, tuple[int, int]] = field(default_factory=dict)
     tags: dict[int, set[str]] = field(default_factory=dict)
@@ -157,5 +157,5 @@ def _index(found: Tables, values: tuple[Any, ...]) -> None:
             found.tags.setdefault(exchange, set()).add(tag)
         case (bytes(uid), int(exchange)) if len(uid) == 16:
             found.named.setdefault(exchange, uid)
-        case (int(parent), int(segment), int(node)):
-            found.indexed_nodes.setdefault(node, (parent, segment))
+        case (int(parent), int(fragment), int(node)):
+            found.indexed_nodes.setdefault(node, (parent, fragment))

@@ -1,7 +1,7 @@
-"""Segments and nodes that nothing refers to any more: found by marking what is alive, and deleted, while others write.
+"""Fragments and nodes that nothing refers to any more: found by marking what is alive, and deleted, while others write.
 
 1. `Marks` knows what is alive: it looks at every row of `contents`, a slice at a time, each a read of its own; then at
-   the nodes, the newest first, and a node that is alive keeps its parent and its segment alive. Every text in a row
+   the nodes, the newest first, and a node that is alive keeps its parent and its fragment alive. Every text in a row
    that is an array is taken for pieces: one that is none may keep something too long, and that is all.
 2. What is deleted is deleted in short transactions, each of which first makes the marks exact (`Marks.catch_up`).
 3. Every transaction that deletes raises `counters.sweeps`. A writer looks at it at the start of its transaction and
@@ -14,12 +14,12 @@ Why the marks are exact when something is deleted, in a transaction that holds t
 - A row that came since has an id above all that were looked at, for ids are never given twice. It is looked at now.
 - Both of these are looked at with `walk`: the node and its parents up to one that is marked. A marked node has marked
   parents, because the pass over the nodes is done, and nodes never change.
-- Marks are by id, and ids of segments and nodes are given again. Whoever deletes raises the counter: if it is not what
+- Marks are by id, and ids of fragments and nodes are given again. Whoever deletes raises the counter: if it is not what
   we left there, somebody else swept, and all begins anew. What we deleted ourselves was not marked; under its old id
   something new is marked when the row that refers to it is looked at.
 So whoever writes into `contents` keeps to this: a new row has a new id, and rows that ended are left alone.
 
-Memory: a byte for each id of a segment or node that was ever in use: 5 MB for 1,000,000 exchanges.
+Memory: a byte for each id of a fragment or node that was ever in use: 5 MB for 1,000,000 exchanges.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ import msgspec
 _ROWS = "SELECT c.exchange_id, e.state, {columns} FROM contents c LEFT JOIN exchanges e ON e.id = c.exchange_id"
 _NEXT = "{rows} WHERE c.exchange_id > ? ORDER BY c.exchange_id LIMIT ?"
 _ONE = "{rows} WHERE c.exchange_id = ?"
-_NODES = "SELECT id, parent, segment FROM nodes WHERE id < ? ORDER BY id DESC LIMIT ?"
-_NODE = "SELECT parent, segment FROM nodes WHERE id = ?"
+_NODES = "SELECT id, parent, fragment FROM nodes WHERE id < ? ORDER BY id DESC LIMIT ?"
+_NODE = "SELECT parent, fragment FROM nodes WHERE id = ?"
 _SWEEPS = "SELECT value FROM counters WHERE name = 'sweeps'"
 _SWEPT = "UPDATE counters SET value = value + 1 WHERE name = 'sweeps'"
 _MAY_CHANGE = ("in_flight", "interrupted")
@@ -73,7 +73,7 @@ class Marks:
         columns = [f"c.{column[1]}" for column in db.execute("PRAGMA table_info(contents)") if column[2] == "TEXT"]
         rows = _ROWS.format(columns=", ".join(columns))
         self._next, self._one = _NEXT.format(rows=rows), _ONE.format(rows=rows)
-        self._alive = {table: _Ids(self._number(f"SELECT max(id) FROM {table}")) for table in ("nodes", "segments")}
+        self._alive = {table: _Ids(self._number(f"SELECT max(id) FROM {table}")) for table in ("nodes", "fragments")}
         self._last = 0  # every row up to here was looked at
         self._may_change: list[int] = []
         self._version: Any = None
@@ -133,7 +133,7 @@ class Marks:
         return len(rows) == _SLICE
 
     def _look_at(self, rows: Any, *, walk: bool) -> None:
-        nodes, segments = self._alive["nodes"], self._alive["segments"]
+        nodes, fragments = self._alive["nodes"], self._alive["fragments"]
         mark = self._walk if walk else nodes.add
         for row_id, state, *columns in rows:
             if state in _MAY_CHANGE:
@@ -141,28 +141,28 @@ class Marks:
             for text in columns:
                 for piece in _pieces(text, row_id) if text is not None and text.startswith("[") else ():
                     if type(piece) is int:
-                        mark(piece) if piece > 0 else segments.add(-piece)
+                        mark(piece) if piece > 0 else fragments.add(-piece)
 
     def _walk(self, node: int) -> None:
-        nodes, segments = self._alive["nodes"], self._alive["segments"]
+        nodes, fragments = self._alive["nodes"], self._alive["fragments"]
         while node and node not in nodes:
             nodes.add(node)
             found: Any = self._db.execute(_NODE, (node,)).fetchone()
             if found is None:
                 return  # a row that refers to what is not there is damaged already
             node = found[0]
-            segments.add(found[1])
+            fragments.add(found[1])
 
     def _look_at_nodes(self) -> None:
-        nodes, segments = self._alive["nodes"], self._alive["segments"]
+        nodes, fragments = self._alive["nodes"], self._alive["fragments"]
         last = _END
         while True:
             found: Any = self._db.execute(_NODES, (last, 10 * _SLICE)).fetchall()
             if not found:
                 return
-            for number, parent, segment in found:
+            for number, parent, fragment in found:
                 if number in nodes:
-                    segments.add(segment)
+                    fragments.add(fragment)
                     if parent < number:
                         nodes.add(parent)
                     else:  # ours never stand so: a parent is there before its child

@@ -219,7 +219,7 @@ class SqliteWriter:
             raise StoreMoved(f"{self._path}: somebody else has taken this run in")
 
     def _heed_sweeps(self) -> None:
-        """Rows were deleted since the last batch: what is known of segments and nodes may be gone."""
+        """Rows were deleted since the last batch: what is known of fragments and nodes may be gone."""
         found: Any = self._db.execute("SELECT value FROM counters WHERE name = 'sweeps'").fetchone()
         if found is None:
             raise apsw.CorruptError("a counter is missing")

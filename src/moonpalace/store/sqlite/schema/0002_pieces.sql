@@ -1,21 +1,21 @@
 -- Version 2: what repeats itself is stored once; the earlier program's table can be read again, as a view.
 
-CREATE TABLE segments (
+CREATE TABLE fragments (
     id INTEGER PRIMARY KEY,
     hash INTEGER NOT NULL,              -- of data, 64 bits: finds, does not prove
     codec INTEGER NOT NULL,             -- 0: data as it is, 1: zstd, 2: zstd against the text to read
     data BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX segments_hash ON segments (hash);
+CREATE INDEX fragments_hash ON fragments (hash);
 
 CREATE TABLE nodes (
-    id INTEGER PRIMARY KEY,             -- a chain of segments: that of the parent, then this one
+    id INTEGER PRIMARY KEY,             -- a chain of fragments: that of the parent, then this one
     parent INTEGER NOT NULL,            -- 0: none
-    segment INTEGER NOT NULL REFERENCES segments (id)
+    fragment INTEGER NOT NULL REFERENCES fragments (id)
 ) STRICT;
 
-CREATE UNIQUE INDEX nodes_parent ON nodes (parent, segment);
+CREATE UNIQUE INDEX nodes_parent ON nodes (parent, fragment);
 
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,
@@ -27,7 +27,7 @@ INSERT INTO counters (name, value) VALUES ('sweeps', 0); -- how often rows were 
 ALTER TABLE exchanges ADD COLUMN client_request_id TEXT;
 ALTER TABLE contents RENAME TO contents_1;
 
--- *_head, *_body, *_text, upstream: pieces, a JSON array; -n is segment n, n the chain that ends at node n, a text
+-- *_head, *_body, *_text, upstream: pieces, a JSON array; -n is fragment n, n the chain that ends at node n, a text
 -- itself. Joined, they are the bytes.
 CREATE TABLE contents (
     exchange_id INTEGER PRIMARY KEY REFERENCES exchanges (id),
@@ -75,38 +75,38 @@ SELECT
     (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
         SELECT group_concat(part, '') AS head FROM (
             SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
-            FROM json_each(coalesce(c.sent_head, c.asked_head)) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
+            FROM json_each(coalesce(c.sent_head, c.asked_head)) p LEFT JOIN fragments s ON p.type = 'integer' AND s.id = -p.value
             WHERE s.data IS NULL OR lower(CAST(substr(s.data, 1, 14) AS TEXT)) <> 'authorization:'
             ORDER BY p.key
         )
     )) AS request_header,
     (
         SELECT CAST(group_concat(data, '') AS TEXT) FROM (
-            WITH RECURSIVE walk (place, depth, parent, segment) AS (
-                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
+            WITH RECURSIVE walk (place, depth, parent, fragment) AS (
+                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.fragment, -p.value)
                 FROM json_each(coalesce(c.request_text, c.sent_body, c.asked_body)) p LEFT JOIN nodes n ON n.id = p.value
                 UNION ALL
-                SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
+                SELECT w.place, w.depth + 1, n.parent, n.fragment FROM walk w JOIN nodes n ON n.id = w.parent
             )
-            SELECT s.data AS data FROM walk w JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
+            SELECT s.data AS data FROM walk w JOIN fragments s ON s.id = w.fragment ORDER BY w.place, w.depth DESC
         )
     ) AS request_body,
     (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
         SELECT group_concat(part, '') AS head FROM (
             SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
-            FROM json_each(c.told_head) p LEFT JOIN segments s ON p.type = 'integer' AND s.id = -p.value
+            FROM json_each(c.told_head) p LEFT JOIN fragments s ON p.type = 'integer' AND s.id = -p.value
             ORDER BY p.key
         )
     )) AS response_header,
     (
         SELECT CAST(group_concat(data, '') AS TEXT) FROM (
-            WITH RECURSIVE walk (place, depth, parent, segment) AS (
-                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.segment, -p.value)
+            WITH RECURSIVE walk (place, depth, parent, fragment) AS (
+                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.fragment, -p.value)
                 FROM json_each(coalesce(c.answer_text, c.told_body)) p LEFT JOIN nodes n ON n.id = p.value
                 UNION ALL
-                SELECT w.place, w.depth + 1, n.parent, n.segment FROM walk w JOIN nodes n ON n.id = w.parent
+                SELECT w.place, w.depth + 1, n.parent, n.fragment FROM walk w JOIN nodes n ON n.id = w.parent
             )
-            SELECT s.data AS data FROM walk w JOIN segments s ON s.id = w.segment ORDER BY w.place, w.depth DESC
+            SELECT s.data AS data FROM walk w JOIN fragments s ON s.id = w.fragment ORDER BY w.place, w.depth DESC
         )
     ) AS response_body,
     CASE WHEN e.failure_kind = 'imported' THEN e.failure_message

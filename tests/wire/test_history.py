@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from moonpalace.wire import segments
-from moonpalace.wire.segments import cut
+from moonpalace.wire import history
+from moonpalace.wire.history import cut
 
 
 def joined(body: bytes) -> bytes:
@@ -164,8 +164,8 @@ def test_an_array_of_more_items_than_a_conversation_has_stays_whole(monkeypatch:
     body = b'{"messages":[%b]}' % b",".join([b"1"] * 30_000)
     assert (len(cut(body)), joined(body)) == (1, body)
     seen: list[int] = []
-    real = segments._decode_items
-    monkeypatch.setattr(segments, "_decode_items", lambda array: seen.append(len(array)) or real(array))
+    real = history._decode_items
+    monkeypatch.setattr(history, "_decode_items", lambda array: seen.append(len(array)) or real(array))
     body = b'{"messages":[%b]}' % b",".join([b"1"] * 1_100_000)
     assert len(cut(body)) == 1
     assert seen == []
