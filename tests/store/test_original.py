@@ -404,7 +404,8 @@ def test_several_at_once_take_it_over_once(path: Path) -> None:
     said = [child.communicate(timeout=60) for child in children]
     assert [(child.returncode, err) for child, (_, err) in zip(children, said, strict=True)] == [(0, "")] * 4
     assert sum(out.count("taking over 18") for out, _ in said) == 1
-    assert sorted(each.name for each in path.parent.iterdir()) == [KEPT, FILE_NAME]
+    names = sorted(each.name for each in path.parent.iterdir())  # two that close at once leave the log
+    assert [name for name in names if not name.endswith(("-wal", "-shm"))] == [KEPT, FILE_NAME]
     assert originals.digest(path.with_name(KEPT)) == before
     assert len(read(path)) == 18
 

@@ -10,6 +10,8 @@
 5. Longer data is several fragments in a row: see `slices`.
 6. What was found or stored before is remembered, within bounds. What the memory says is true only while no row has
    been deleted: `forget` after a transaction that failed, and when the file was swept.
+7. New rows wait until `flush`, which must come before the transaction ends: many at once cost half as much. Their
+   numbers are given out here; what has a number above `_old_…` is not in the file, so it is not looked for there.
 
 Why numbers in JSON: SQLite's own `json_each` reads them, so the plain `sqlite3` program can put a body together.
 """
@@ -42,9 +44,10 @@ _CHANGING = (
 _CUTS = re.compile(rb"\n(?i:(authorization:[^\r\n]*\r)(?=\n)|(?:" + _CHANGING.encode() + rb"):([ !#-\[\]-~]*)(?=\r\n))")
 
 _FRAGMENT = "SELECT id FROM fragments WHERE hash = ? AND codec = ? AND data = ?"
-_NEW_FRAGMENT = "INSERT INTO fragments (hash, codec, data) VALUES (?, ?, ?)"
+_NEW_FRAGMENT = "INSERT INTO fragments (id, hash, codec, data) VALUES (?, ?, ?, ?)"
 _NODE = "SELECT id FROM nodes WHERE parent = ? AND fragment = ?"
-_NEW_NODE = "INSERT INTO nodes (parent, fragment) VALUES (?, ?)"
+_NEW_NODE = "INSERT INTO nodes (id, parent, fragment) VALUES (?, ?, ?)"
+_MOST_WAITING = 4096  # rows held back at most
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -76,10 +79,17 @@ class _Memory(Generic[_K, _V]):
 
 
 class Pieces:
-    """Stores heads and bodies through one connection, within the caller's transaction."""
+    """Stores heads and bodies through one connection, within the caller's transaction.
 
-    def __init__(self, db: apsw.Connection) -> None:
+    With `waits` new rows wait for `flush`; else they are written at once.
+    """
+
+    def __init__(self, db: apsw.Connection, *, waits: bool = False) -> None:
         self._db = db
+        self._most = _MOST_WAITING if waits else 1
+        self._new_fragments: dict[tuple[bytes, int], tuple[int, int, int, bytes]] = {}
+        self._new_nodes: dict[tuple[int, int], int] = {}
+        self._old_fragments = self._old_nodes = -1  # the highest numbers in the file; -1: not looked up
         self._heads: _Memory[tuple[bytes, bytes | None], str] = _Memory(256)
         self._bodies: _Memory[bytes, str] = _Memory(256)
         self._short: _Memory[bytes, str] = _Memory(1024)
@@ -87,9 +97,23 @@ class Pieces:
         self._nodes: _Memory[tuple[int, bytes], int] = _Memory(16_384)
 
     def forget(self) -> None:
-        """Trust nothing that was found before."""
+        """Trust nothing that was found before; what waits is void."""
+        self._new_fragments.clear()
+        self._new_nodes.clear()
+        self._old_fragments = self._old_nodes = -1
         for memory in (self._heads, self._bodies, self._short, self._fragments, self._nodes):
             memory.clear()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._new_fragments:
+            self._db.executemany(_NEW_FRAGMENT, self._new_fragments.values())
+            self._new_fragments.clear()
+        if self._new_nodes:
+            rows = [(node, parent, fragment) for (parent, fragment), node in self._new_nodes.items()]
+            self._db.executemany(_NEW_NODE, rows)
+            self._new_nodes.clear()
+        self._old_fragments = self._old_nodes = -1
 
     def head(self, start: bytes | None, headers: bytes | None) -> str | None:
         """The pieces of a start line and header lines; None when there is no start line."""
@@ -173,7 +197,7 @@ class Pieces:
             if node is None:
                 node = parent
                 for piece in slices(item):
-                    node = self._find_or_add(_NODE, _NEW_NODE, (node, self._fragment(piece)))
+                    node = self._node(node, self._fragment(piece))
                 self._nodes.put(key, node)
             parent = node
         return parent
@@ -193,14 +217,47 @@ class Pieces:
         key = digest, codec
         found = self._fragments.get(key)
         if found is None:
-            short = int.from_bytes(digest[:8], "little", signed=True)
-            found = self._find_or_add(_FRAGMENT, _NEW_FRAGMENT, (short, codec, data))
+            found = self._look_up_fragment(key, data)
             self._fragments.put(key, found)
         return found
 
-    def _find_or_add(self, find: str, add: str, values: tuple[Any, ...]) -> int:
-        row: Any = self._db.execute(find, values).fetchone()
+    def _look_up_fragment(self, key: tuple[bytes, int], data: bytes) -> int:
+        if key in self._new_fragments:
+            return self._new_fragments[key][0]
+        digest, codec = key
+        short = int.from_bytes(digest[:8], "little", signed=True)
+        row: Any = self._db.execute(_FRAGMENT, (short, codec, data)).fetchone()
         if row is not None:
             return int(row[0])
-        self._db.execute(add, values)
-        return self._db.last_insert_rowid()
+        self._number()
+        found = self._old_fragments + len(self._new_fragments) + 1
+        self._new_fragments[key] = (found, short, codec, data)
+        self._mind_the_waiting()
+        return found
+
+    def _node(self, parent: int, fragment: int) -> int:
+        key = parent, fragment
+        found = self._new_nodes.get(key)
+        if found is not None:
+            return found
+        self._number()
+        if parent <= self._old_nodes and fragment <= self._old_fragments:  # else no node in the file can have them
+            row: Any = self._db.execute(_NODE, key).fetchone()
+            if row is not None:
+                return int(row[0])
+        found = self._old_nodes + len(self._new_nodes) + 1
+        self._new_nodes[key] = found
+        self._mind_the_waiting()
+        return found
+
+    def _number(self) -> None:
+        """Look up where the numbers of new rows begin."""
+        if self._old_nodes < 0:
+            row: Any = self._db.execute(
+                "SELECT (SELECT max(id) FROM fragments), (SELECT max(id) FROM nodes)"
+            ).fetchone()
+            self._old_fragments, self._old_nodes = row[0] or 0, row[1] or 0
+
+    def _mind_the_waiting(self) -> None:
+        if len(self._new_fragments) + len(self._new_nodes) >= self._most:
+            self.flush()

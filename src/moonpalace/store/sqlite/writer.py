@@ -53,7 +53,7 @@ class SqliteWriter:
         self._path = path
         self._db = open_writer(path, busy_ms, tell)
         self._inode = self._stat()
-        self._pieces = Pieces(self._db)
+        self._pieces = Pieces(self._db, waits=True)
         self._sweeps = -1
         self._little = False  # room on the disk
         self._runs: dict[str, int] = {}
@@ -142,9 +142,11 @@ class SqliteWriter:
         if fresh:
             run.executemany(_INSERT_EXCHANGE, [(row_id, run_id, *story.exchange) for row_id, story in fresh])
             run.executemany(_INSERT_CONTENT, [(row_id, *said(pieces, story.content)) for row_id, story in fresh])
+            pieces.flush()
         if again:
             run.executemany(_UPDATE_EXCHANGE, [(*story.exchange, row_id) for row_id, story in again])
             run.executemany(_REPLACE_CONTENT, [(row_id, *said(pieces, story.content)) for row_id, story in again])
+            pieces.flush()
         return {}
 
     def _insert_each(self, run_id: int, fresh: list[_Placed], again: list[_Placed]) -> dict[int, int]:
@@ -165,6 +167,7 @@ class SqliteWriter:
                         else:
                             self._db.execute(_UPDATE_EXCHANGE, (*attempt.exchange, target))
                         self._db.execute(_REPLACE_CONTENT, (target, *content.row(self._pieces, attempt.content)))
+                        self._pieces.flush()
                     break
                 except _POISON:
                     self._pieces.forget()
