@@ -10,14 +10,16 @@ import apsw
 PLAIN, ZSTD, ZSTD_BESIDE = range(3)
 
 _WALK = """
-WITH RECURSIVE walk (place, depth, parent, fragment) AS (
-    SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.fragment, -p.value)
-    FROM json_each(?) p LEFT JOIN nodes n ON n.id = p.value
+WITH RECURSIVE walk (place, depth, parent, fragment, text) AS (
+    SELECT p.key, 0, coalesce(n.parent, 0), CASE p.type WHEN 'integer' THEN coalesce(n.fragment, -p.value) END,
+        CASE p.type WHEN 'text' THEN p.value END
+    FROM json_each(?) p LEFT JOIN nodes n ON p.type = 'integer' AND n.id = p.value
     UNION ALL
-    SELECT w.place, w.depth + 1, n.parent, n.fragment FROM walk w LEFT JOIN nodes n ON n.id = w.parent
+    SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w LEFT JOIN nodes n ON n.id = w.parent
     WHERE w.parent <> 0
 )
-SELECT s.codec, s.data FROM walk w LEFT JOIN fragments s ON s.id = w.fragment ORDER BY w.place, w.depth DESC
+SELECT coalesce(s.codec, 0), coalesce(w.text, s.data) FROM walk w LEFT JOIN fragments s ON s.id = w.fragment
+ORDER BY w.place, w.depth DESC
 """
 _PARTS = """
 SELECT p.type, p.value, s.data FROM json_each(?) p LEFT JOIN fragments s ON p.type = 'integer' AND s.id = -p.value
@@ -46,7 +48,7 @@ def _plain(codec: Any, data: Any, beside: bytes | None = None) -> bytes:
     if data is None:
         raise apsw.CorruptError("a fragment is missing")
     if codec == PLAIN:
-        return bytes(data)
+        return data.encode() if isinstance(data, str) else bytes(data)
     from ...wire.codecs import zstd  # not before it is needed: looking at the record must start at once
 
     if codec == ZSTD:

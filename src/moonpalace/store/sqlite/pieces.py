@@ -18,6 +18,7 @@ Why numbers in JSON: SQLite's own `json_each` reads them, so the plain `sqlite3`
 
 from __future__ import annotations
 
+import json
 import re
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
@@ -42,6 +43,11 @@ _CHANGING = (
 )
 # A value with a quote, a backslash or anything but plain ASCII is left in its fragment.
 _CUTS = re.compile(rb"\n(?i:(authorization:[^\r\n]*\r)(?=\n)|(?:" + _CHANGING.encode() + rb"):([ !#-\[\]-~]*)(?=\r\n))")
+
+_OWN_ID = re.compile(rb"(?i:\nx-moonpalace-id:)([ !#-\[\]-~]*)\r\n\Z")
+_LAST_LINE = 80  # bytes at the end of a head in which that line stands
+_END = b"\r\n"
+_LITTLE = 64
 
 _FRAGMENT = "SELECT id FROM fragments WHERE hash = ? AND codec = ? AND data = ?"
 _NEW_FRAGMENT = "INSERT INTO fragments (id, hash, codec, data) VALUES (?, ?, ?, ?)"
@@ -119,10 +125,19 @@ class Pieces:
         """The pieces of a start line and header lines; None when there is no start line."""
         if start is None:
             return None
+        headers = headers or b""
+        # The last line of what is delivered is another one each time; what is before it hardly ever is.
+        own = _OWN_ID.search(headers, max(0, len(headers) - _LAST_LINE))
+        if own is None:
+            return self._known_head(start, headers)
+        before = self._known_head(start, headers[: own.start(1)])
+        return f'{before[:-1]},"{own[1].decode("ascii")}",{self._piece(_END)}]'
+
+    def _known_head(self, start: bytes, headers: bytes) -> str:
         key = start, headers
         found = self._heads.get(key)
         if found is None:
-            found = self._cut_head(b"%b\r\n%b" % (start, headers or b""))
+            found = self._cut_head(b"%b\r\n%b" % key)
             self._heads.put(key, found)
         return found
 
@@ -176,8 +191,14 @@ class Pieces:
             if type(part) is list:
                 pieces.append(str(self._chain(part)))
             else:
-                pieces += [f"-{self._fragment(each)}" for each in slices(part)]  # type: ignore[arg-type]
+                pieces += self._rest(part)  # type: ignore[arg-type]
         return f"[{','.join(pieces)}]"
+
+    def _rest(self, data: bytes) -> list[str]:
+        """The pieces for what stands outside of arrays. A little text stands in the row: it is shorter than a fragment."""
+        if len(data) <= _LITTLE and data.isascii() and (text := data.decode("ascii")).isprintable():
+            return [json.dumps(text)] if text else []
+        return [f"-{self._fragment(each)}" for each in slices(data)]
 
     def _compressed(self, data: bytes, beside: bytes) -> str:
         if len(data) < _WORTH:

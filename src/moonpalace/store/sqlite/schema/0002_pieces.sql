@@ -82,13 +82,17 @@ SELECT
     )) AS request_header,
     (
         SELECT CAST(group_concat(data, '') AS TEXT) FROM (
-            WITH RECURSIVE walk (place, depth, parent, fragment) AS (
-                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.fragment, -p.value)
-                FROM json_each(coalesce(c.request_text, c.sent_body, c.asked_body)) p LEFT JOIN nodes n ON n.id = p.value
+            WITH RECURSIVE walk (place, depth, parent, fragment, text) AS (
+                SELECT p.key, 0, coalesce(n.parent, 0),
+                    CASE p.type WHEN 'integer' THEN coalesce(n.fragment, -p.value) END,
+                    CASE p.type WHEN 'text' THEN p.value END
+                FROM json_each(coalesce(c.request_text, c.sent_body, c.asked_body)) p
+                LEFT JOIN nodes n ON p.type = 'integer' AND n.id = p.value
                 UNION ALL
-                SELECT w.place, w.depth + 1, n.parent, n.fragment FROM walk w JOIN nodes n ON n.id = w.parent
+                SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w JOIN nodes n ON n.id = w.parent
             )
-            SELECT s.data AS data FROM walk w JOIN fragments s ON s.id = w.fragment ORDER BY w.place, w.depth DESC
+            SELECT coalesce(w.text, s.data) AS data FROM walk w LEFT JOIN fragments s ON s.id = w.fragment
+            ORDER BY w.place, w.depth DESC
         )
     ) AS request_body,
     (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
@@ -100,13 +104,17 @@ SELECT
     )) AS response_header,
     (
         SELECT CAST(group_concat(data, '') AS TEXT) FROM (
-            WITH RECURSIVE walk (place, depth, parent, fragment) AS (
-                SELECT p.key, 0, coalesce(n.parent, 0), coalesce(n.fragment, -p.value)
-                FROM json_each(coalesce(c.answer_text, c.told_body)) p LEFT JOIN nodes n ON n.id = p.value
+            WITH RECURSIVE walk (place, depth, parent, fragment, text) AS (
+                SELECT p.key, 0, coalesce(n.parent, 0),
+                    CASE p.type WHEN 'integer' THEN coalesce(n.fragment, -p.value) END,
+                    CASE p.type WHEN 'text' THEN p.value END
+                FROM json_each(coalesce(c.answer_text, c.told_body)) p
+                LEFT JOIN nodes n ON p.type = 'integer' AND n.id = p.value
                 UNION ALL
-                SELECT w.place, w.depth + 1, n.parent, n.fragment FROM walk w JOIN nodes n ON n.id = w.parent
+                SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w JOIN nodes n ON n.id = w.parent
             )
-            SELECT s.data AS data FROM walk w JOIN fragments s ON s.id = w.fragment ORDER BY w.place, w.depth DESC
+            SELECT coalesce(w.text, s.data) AS data FROM walk w LEFT JOIN fragments s ON s.id = w.fragment
+            ORDER BY w.place, w.depth DESC
         )
     ) AS response_body,
     CASE WHEN e.failure_kind = 'imported' THEN e.failure_message
