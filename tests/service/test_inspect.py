@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from moonpalace.core.exchange import State
-from moonpalace.service import inspect
+from moonpalace.service import inspect, metadata
 from moonpalace.testing.exchanges import chat, refused
 
 
 def test_metadata_has_the_names_and_forms_of_the_earlier_program() -> None:
     """Reports and scripts are made of them. All values are text, sorted by name, absent when unknown."""
-    found = inspect.metadata(chat(13, tokens_per_second=20.5, tpot_ns=48_780_000))
+    found = metadata.metadata(chat(13, tokens_per_second=20.5, tpot_ns=48_780_000))
     requested_at = found.pop("requested_at")
     assert len(requested_at) == 19
     assert found == {
@@ -36,7 +36,7 @@ def test_metadata_has_the_names_and_forms_of_the_earlier_program() -> None:
 
 def test_metadata_of_a_failure_says_that_it_failed() -> None:
     """There is no status then, and an empty place would say nothing."""
-    found = inspect.metadata(refused())
+    found = metadata.metadata(refused())
     assert "status" not in found
     assert found["state"] == "upstream_error"
     assert found["error"] == "connect: refused: 127.0.0.1:1 refused the connection"
@@ -44,9 +44,9 @@ def test_metadata_of_a_failure_says_that_it_failed() -> None:
 
 def test_a_status_without_words_gets_the_usual_ones() -> None:
     """HTTP/2 upstreams and some servers send none."""
-    assert inspect.status_line(chat(1, status=404, reason="")) == "404 Not Found"
-    assert inspect.status_line(chat(1, status=499, reason="")) == "499"
-    assert inspect.status_line(chat(1, status=200, reason="Fine")) == "200 Fine"
+    assert metadata.status_line(chat(1, status=404, reason="")) == "404 Not Found"
+    assert metadata.status_line(chat(1, status=499, reason="")) == "499"
+    assert metadata.status_line(chat(1, status=200, reason="Fine")) == "200 Fine"
 
 
 def test_the_whole_has_sides_attempts_and_timeline() -> None:

@@ -12,10 +12,10 @@ from . import which
 from .flags import Command, switch
 from .program import say
 
+PRINTABLE = ("metadata", "request_header", "request_body", "response_header", "response_body", "error")
+
 
 def _complete_columns(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from .render import PRINTABLE
-
     done, comma, word = incomplete.rpartition(",")
     return [done + comma + name for name in PRINTABLE if name.startswith(word)]
 
@@ -38,8 +38,12 @@ def command(
     request id, last, or last~1 for the one before.
     """
     asked = _check(view)
-    selected = which.find(reference, local_id, chatcmpl, requestid)
-    _show(selected.exchange, asked, view)
+    plain = asked == ["metadata"] and not any(view[name] for name in ("print_request", "print_response", "json"))
+    selected = which.find(reference, local_id, chatcmpl, requestid, whole=not plain)
+    if plain:
+        _show_metadata(selected.exchange)
+    else:
+        _show(selected.exchange, asked, view)
     which.say_others(selected)
 
 
@@ -49,8 +53,6 @@ def _check(view: dict[str, Any]) -> list[str]:
     if len(given) > 1:
         flags = [{"columns": "--print"}.get(name, "--" + name.replace("_", "-")) for name in given]
         raise UsageError(f"{' and '.join(flags)} exclude one another; give one")
-    from .render import PRINTABLE
-
     names = [name.strip() for entry in view["columns"] for name in entry.split(",") if name.strip()]
     for name in names:
         if name not in PRINTABLE:
@@ -58,6 +60,13 @@ def _check(view: dict[str, Any]) -> list[str]:
     if view["columns"] and not names:
         raise UsageError(f"--print needs a column; it knows {', '.join(PRINTABLE)}")
     return names or ["metadata"]
+
+
+def _show_metadata(exchange: Exchange) -> None:
+    from .listed import metadata_cell
+    from .table import table
+
+    click.echo(table(["metadata"], [[metadata_cell(exchange)]]), nl=False)
 
 
 def _show(exchange: Exchange, asked: list[str], view: dict[str, Any]) -> None:

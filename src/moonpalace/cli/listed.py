@@ -1,10 +1,10 @@
-"""How exchanges look in the list. Apart from `render`, because a list must start at once."""
+"""How exchanges look in the list, and the metadata of one. Apart from `render`, because these must start at once."""
 
 from __future__ import annotations
 
 from ..core.exchange import Exchange
 from ..service.listing import local_time, number, url
-from .table import Cell, cell
+from .table import Cell, body_cell, cell
 
 LIST_COLUMNS = ("id", "status", "chatcmpl", "request_id", "server_timing", "requested_at")
 VERBOSE_COLUMNS = (
@@ -29,3 +29,12 @@ def status(exchange: Exchange) -> str:
     stage = str(exchange.failure.stage) if exchange.failure else ""
     code = "" if exchange.status is None else str(exchange.status)
     return f"{code} {stage}".strip() or str(exchange.state)
+
+
+def metadata_cell(exchange: Exchange) -> Cell:
+    """What is known beside heads and bodies, as JSON: sorted keys, four blanks, other scripts as they are."""
+    import json
+
+    from ..service.metadata import metadata
+
+    return body_cell(json.dumps(metadata(exchange), ensure_ascii=False, sort_keys=True, indent=4))

@@ -11,13 +11,12 @@ import sys
 from typing import Any
 
 from ..core.exchange import Exchange, Message
-from ..service.inspect import metadata, status_line
 from ..service.listing import failure_text, url
+from ..service.metadata import status_line
 from ..service.sides import answer_content, answer_side, body_of, content, request_side, side
 from ..text import safe
+from .listed import metadata_cell
 from .table import BODY_COLUMNS, Cell, body_cell
-
-PRINTABLE = ("metadata", "request_header", "request_body", "response_header", "response_body", "error")
 
 
 def columns(exchange: Exchange, names: list[str], *, merge: bool) -> tuple[list[str], list[Cell]]:
@@ -38,7 +37,7 @@ def _column(exchange: Exchange, name: str, merge: bool) -> Cell:
     request, answer = request_side(exchange), answer_side(exchange)
     match name:
         case "metadata":
-            return body_cell(json_indented(metadata(exchange)))
+            return metadata_cell(exchange)
         case "request_header":
             return body_cell(_head(side(exchange, request)))
         case "response_header":
@@ -78,13 +77,6 @@ def pretty(data: bytes) -> bytes:
         return msgspec.json.format(data, indent=4)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return data
-
-
-def json_indented(value: Any) -> str:
-    """A value of ours as JSON: sorted keys, four blanks, other scripts as they are."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=4)
 
 
 def cut_short(exchange: Exchange, name: str) -> str | None:

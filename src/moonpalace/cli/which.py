@@ -39,7 +39,9 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def find(reference: str | None, local_id: int | None, chatcmpl: str | None, requestid: str | None) -> Selected:
+def find(
+    reference: str | None, local_id: int | None, chatcmpl: str | None, requestid: str | None, *, whole: bool = True
+) -> Selected:
     """The exchange that is meant, from the record; what the record has to say is said. Raises: MoonPalaceError."""
     from .. import app, config_home
     from ..service.select import Wanted, select
@@ -47,7 +49,7 @@ def find(reference: str | None, local_id: int | None, chatcmpl: str | None, requ
     with closing(app.open_record(config_home.for_reading())) as record:
         for note in record.notes:
             say(note)
-        selected = select(record.reader, Wanted(reference, local_id, chatcmpl, requestid))
+        selected = select(record.reader, Wanted(reference, local_id, chatcmpl, requestid), whole=whole)
     name_endpoint(selected.exchange)
     return selected
 

@@ -19,8 +19,8 @@ from ..core.exchange import Exchange, Message
 from ..core.headers import Headers
 from ..wire import http1
 from ..wire.redact import FINGERPRINT
-from .inspect import metadata, status_line
 from .listing import failure_text, url
+from .metadata import metadata, status_line
 from .sides import answer_content, answer_side, content, octets, request_side, side
 
 CATEGORIES = {"good": "goodcase", "bad": "badcase"}

@@ -17,9 +17,9 @@ from ..core.ids import uid_bytes, uid_text
 from ..store.base import Reader
 
 _LARGEST_ID = 2**63 - 1
-_LAST = re.compile(r"last(?:~([0-9]{1,9}))?")
-_LOCAL_ID = re.compile(r"[0-9]{1,18}")
-_UID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{7,}")
+_LAST = r"last(?:~([0-9]{1,9}))?"
+_LOCAL_ID = r"[0-9]{1,18}"
+_UID_START = r"[0-9a-fA-F][0-9a-fA-F-]{7,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Selected:
     others: tuple[int, ...] = ()
 
 
-def select(reader: Reader, wanted: Wanted) -> Selected:
-    """The exchange that is meant, whole. Raises: UsageError, NotFoundError."""
+def select(reader: Reader, wanted: Wanted, *, whole: bool = True) -> Selected:
+    """The exchange that is meant; not `whole`: without heads and bodies. Raises: UsageError, NotFoundError."""
     sets: list[list[int]] = []
     names: list[str] = []
     for name, field, value in (
@@ -62,23 +62,23 @@ def select(reader: Reader, wanted: Wanted) -> Selected:
         raise UsageError("say which exchange: an id, --id, --chatcmpl, --requestid, or last")
     common = set(sets[0]).intersection(*sets[1:])
     matches = [local_id for local_id in sets[0] if local_id in common]
-    exchange = reader.get(matches[0]) if matches else None
+    exchange = reader.get(matches[0], whole=whole) if matches else None
     if exchange is None:
         raise NotFoundError(f"no exchange matches {' and '.join(names)}; `moonpalace list` shows what is on record")
     return Selected(exchange, tuple(matches[1:]))
 
 
 def _refer(reader: Reader, reference: str) -> list[int]:
-    if match := _LAST.fullmatch(reference):
+    if reference.startswith("last") and (match := re.fullmatch(_LAST, reference)):
         return _last(reader, int(match[1] or 0))
-    if _LOCAL_ID.fullmatch(reference) and (ids := reader.ids("id", int(reference))):
+    if re.fullmatch(_LOCAL_ID, reference) and (ids := reader.ids("id", int(reference))):
         return ids
     if (uid := uid_bytes(reference)) is not None and (ids := reader.ids("uid", uid_text(uid))):
         return ids
     for field in ("chatcmpl", "request_id"):
         if ids := reader.ids(field, reference):
             return ids
-    return _by_uid_start(reader, reference) if _UID_START.fullmatch(reference) else []
+    return _by_uid_start(reader, reference) if re.fullmatch(_UID_START, reference) else []
 
 
 def _last(reader: Reader, back: int) -> list[int]:

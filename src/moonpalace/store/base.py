@@ -27,8 +27,8 @@ class Reader(Protocol):
         """The newest local id."""
         ...
 
-    def get(self, local_id: int) -> Exchange | None:
-        """One exchange, whole."""
+    def get(self, local_id: int, *, whole: bool = True) -> Exchange | None:
+        """One exchange; not `whole`: without heads, bodies and timeline."""
         ...
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Nothing:
         """Nothing."""
         return None
 
-    def get(self, local_id: int) -> Exchange | None:
+    def get(self, local_id: int, *, whole: bool = True) -> Exchange | None:
         """Nothing."""
         return None
 

@@ -1,7 +1,7 @@
 """The shape in which the librarian hands exchanges to a store: plain tuples in a fixed column order.
 
 1. Tuples, because a row is built tens of thousands of times a second and read back seldom.
-2. `EXCHANGE` and `CONTENT` name the columns in the order of the tuples. The store adds its own local id.
+2. `columns` has their order. The store adds its own local id.
 3. A body equal to its pair is None: sent is then as asked, delivered is the told one up to `delivered_length`.
 4. `request_text` and `answer_text` are bodies to read, where those on the wire are encoded or a stream.
 5. A digest is None where it can be taken of the body as kept.
@@ -12,26 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .columns import CONTENT, EXCHANGE
+
+__all__ = ["CONTENT", "EXCHANGE", "START", "Batch", "Position", "Progress", "Row", "RunRow", "Story"]
+
 Row = tuple[Any, ...]
 Position = tuple[int, int]  # segment number, offset
 
 START: Position = (0, 0)
-
-EXCHANGE = (
-    "uid", "state", "requested_at", "method", "target", "path", "query", "endpoint", "route", "peer",
-    "status", "reason", "model", "stream", "chatcmpl", "request_id", "user_id", "group_id", "server_timing",
-    "request_content_type", "client_request_id", "content_type",
-    "ttft_ns", "tpot_ns", "tokens_per_second", "latency_ns", "usage", "cached_tokens", "finish_reason",
-    "failure_stage", "failure_kind", "failure_message", "failure_raw", "flags",
-)  # fmt: skip
-
-CONTENT = (
-    "asked_start", "asked_headers", "asked_body", "asked_length", "asked_sha256",
-    "sent_start", "sent_headers", "sent_body", "sent_length", "sent_sha256",
-    "told_start", "told_headers", "told_body", "told_length", "told_sha256",
-    "delivered_start", "delivered_headers", "delivered_body", "delivered_length", "delivered_sha256",
-    "request_text", "answer_text", "upstream", "timeline", "attempts", "interim", "extras",
-)  # fmt: skip
 
 
 @dataclass(slots=True)

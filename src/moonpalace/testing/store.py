@@ -18,8 +18,7 @@ class FakeReader:
     def recent(self, limit: int, *, chat_only: bool = False) -> list[Exchange]:
         """Heads only, as a store gives them."""
         fitting = [e for e in self.exchanges if not chat_only or e.path.endswith("/chat/completions")]
-        bare = {"asked": Message(), "sent": None, "told": None, "delivered": None, "timeline": ()}
-        return [replace(exchange, **bare) for exchange in fitting[: limit if limit > 0 else None]]  # type: ignore[arg-type]
+        return [_bare(exchange) for exchange in fitting[: limit if limit > 0 else None]]
 
     def ids(self, field: str, value: object) -> list[int]:
         """By one of the five fields that the contract names."""
@@ -33,13 +32,18 @@ class FakeReader:
         """The highest id."""
         return self.exchanges[0].id if self.exchanges else None
 
-    def get(self, local_id: int) -> Exchange | None:
-        """The exchange itself."""
-        return next((e for e in self.exchanges if e.id == local_id), None)
+    def get(self, local_id: int, *, whole: bool = True) -> Exchange | None:
+        """The exchange itself, or without what is said in it."""
+        found = next((e for e in self.exchanges if e.id == local_id), None)
+        return found if whole or found is None else _bare(found)
 
     def close(self) -> None:
         """Remembered in `closed`."""
         self.closed = True
+
+
+def _bare(exchange: Exchange) -> Exchange:
+    return replace(exchange, asked=Message(), sent=None, told=None, delivered=None, timeline=())
 
 
 class FakeRecord:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from ..rows import CONTENT
+from ..columns import CONTENT
 from .joined import read_body, read_head
 
 if TYPE_CHECKING:

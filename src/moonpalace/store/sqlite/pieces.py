@@ -195,7 +195,7 @@ class Pieces:
         return f"[{','.join(pieces)}]"
 
     def _rest(self, data: bytes) -> list[str]:
-        """The pieces for what stands outside of arrays. A little text stands in the row: it is shorter than a fragment."""
+        """The pieces for what stands outside of arrays. A little text stands in the row: that is shorter."""
         if len(data) <= _LITTLE and data.isascii() and (text := data.decode("ascii")).isprintable():
             return [json.dumps(text)] if text else []
         return [f"-{self._fragment(each)}" for each in slices(data)]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from ...core.errors import StoreError
 from ...core.exchange import Exchange
 from ...core.ids import uid_bytes
-from ..rows import EXCHANGE, Progress
+from ..columns import EXCHANGE
 from . import content, rows
 from .connect import StoreDamaged, open_reader, translated
+
+if TYPE_CHECKING:
+    from ..rows import Progress
 
 _NARROW = ("id", *EXCHANGE, "category")
 _COLUMNS = ", ".join(f"e.{name}" for name in _NARROW)
@@ -75,20 +78,22 @@ class SqliteReader:
         newest: int | None = found[0]
         return newest
 
-    def get(self, local_id: int) -> Exchange | None:
-        """One exchange, whole."""
+    def get(self, local_id: int, *, whole: bool = True) -> Exchange | None:
+        """One exchange; not `whole`: without heads, bodies and timeline."""
         if not -(2**63) <= local_id < 2**63:
             return None
         with translated(self._path), self._sense(), self._db:
             row: Any = self._db.execute(f"{_SELECT} WHERE e.id = ?", (local_id,)).fetchone()
             if row is None:
                 return None
-            said = content.read(self._db, local_id)
+            said = content.read(self._db, local_id) if whole else None
             result = self._narrow(row, self._tags([local_id]).get(local_id, ()), said)
         return result
 
     def progress(self) -> dict[str, Progress]:
         """How far the journal of each run has been taken in."""
+        from ..rows import Progress  # for whoever waits for a journal: a list must start at once
+
         sql = "SELECT uid, position_segment, position_offset, low_segment, low_offset FROM runs"
         with translated(self._path):
             return {uid: Progress((a, b), (c, d)) for uid, a, b, c, d in self._db.execute(sql)}

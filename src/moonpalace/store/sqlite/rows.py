@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core.exchange import Exchange, Failure
 from ...core.ids import uid_text
-from ..rows import CONTENT, EXCHANGE
+from ..columns import CONTENT, EXCHANGE
 
 
 def exchange(row: dict[str, Any], content: dict[str, Any] | None = None) -> Exchange:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -73,7 +72,11 @@ def _digest(
     """Of the bytes on the wire; None where not all of them were kept."""
     if known is not None:
         return known.hex()
-    return sha256(data).hexdigest() if length in (None, len(data)) and not spans and decoded_from is None else None
+    if length not in (None, len(data)) or spans or decoded_from is not None:
+        return None
+    from hashlib import sha256
+
+    return sha256(data).hexdigest()
 
 
 def _paired(content: dict[str, Any], side: int, extras: dict[int, _Extra], pair: Message, pair_name: str) -> Message:
