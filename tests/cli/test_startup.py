@@ -16,8 +16,8 @@ from moonpalace.testing.program import clean_environment
 # Each of these takes milliseconds, and none of them has anything to do with a list.
 HEAVY = {
     "asyncio", "ssl", "msgspec", "httptools", "ruamel", "brotli", "backports", "hashlib", "random", "tempfile",
-    "shutil", "importlib.resources", "moonpalace.config", "moonpalace.config_values", "moonpalace.wire", "moonpalace.journal",
-    "moonpalace.librarian", "moonpalace.store.sqlite.writer", "moonpalace.store.rows", "moonpalace.cli.render",
+    "shutil", "importlib.resources", "moonpalace.config", "moonpalace.config_values", "moonpalace.wire",
+    "moonpalace.journal", "moonpalace.librarian", "moonpalace.store.sqlite.writer", "moonpalace.store.rows", "moonpalace.cli.render",
 }  # fmt: skip
 CODE = """
 import json, sys
