@@ -17,7 +17,8 @@ from moonpalace.testing.program import clean_environment
 HEAVY = {
     "asyncio", "ssl", "msgspec", "httptools", "ruamel", "brotli", "backports", "hashlib", "random", "tempfile",
     "shutil", "importlib.resources", "moonpalace.config", "moonpalace.config_values", "moonpalace.wire",
-    "moonpalace.journal", "moonpalace.librarian", "moonpalace.store.sqlite.writer", "moonpalace.store.rows", "moonpalace.cli.render",
+    "moonpalace.journal", "moonpalace.librarian", "moonpalace.store.sqlite.writer", "moonpalace.store.rows",
+    "moonpalace.cli.render",
 }  # fmt: skip
 CODE = """
 import json, sys
