@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -58,10 +59,12 @@ def test_a_failure_is_an_object() -> None:
         ({"path": "/v1/x%2Fy", "query": "a=1"}, "https://api.moonshot.cn/v1/x%2Fy?a=1"),
         ({"path": "/o", "route": "/o", "endpoint": "https://o.test"}, "https://o.test/"),
         ({"path": "/o/v1", "route": "/o", "endpoint": "https://o.test/p"}, "https://o.test/p/v1"),
+        ({"path": "/v1", "endpoint": "", "flags": ("imported",)}, "https://api.moonshot.cn/v1"),
+        ({"path": "/v1", "endpoint": ""}, "/v1"),
     ],
 )
-def test_the_url_is_where_the_request_went(fields: dict[str, str], expected: str) -> None:
-    """With the query, and without the prefix of a route."""
+def test_the_url_is_where_the_request_went(fields: dict[str, Any], expected: str) -> None:
+    """With the query, and without the prefix of a route. Early versions of the original had one place to go to."""
     assert expected == listing.url(chat(1, **fields))
 
 

@@ -22,7 +22,8 @@ _SHOWN_OCTET = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 def curl(exchange: Exchange, sidecar: str | None = None) -> Command:
     """The command. `sidecar`: the file beside it for a body that cannot stand in it. Raises: MoonPalaceError."""
-    origin = _ORIGIN.match(exchange.endpoint)
+    whole = url(exchange)
+    origin = _ORIGIN.match(whole)
     if origin is None or not exchange.method:
         raise MoonPalaceError(f"exchange {exchange.id} has no whole request on record; export without --curl")
     name = request_side(exchange)
@@ -31,7 +32,7 @@ def curl(exchange: Exchange, sidecar: str | None = None) -> Command:
     body, headers, notes = _body(body_of(exchange, name), headers)
     if name == "asked":
         notes = ("Nothing was sent to the API; this is what the client asked.", *notes)
-    where = url(exchange).removeprefix(origin[0]) or "/"
+    where = whole.removeprefix(origin[0]) or "/"
     if exchange.target.endswith("?") and not exchange.query:
         where += "?"
     return command(Call(exchange.method, origin[0], _octets(where), headers, body, notes), sidecar)

@@ -14,6 +14,7 @@ from typing import Any
 from ..core.exchange import Exchange, Failure
 from ..store.base import Reader
 
+_ORIGINALLY = "https://api.moonshot.cn"
 _ALL_AND_MORE = 2**31  # a larger number would not fit what stores count with
 
 
@@ -73,10 +74,14 @@ def failure_text(what: Failure) -> str:
 
 
 def url(exchange: Exchange) -> str:
-    """Where the request went: the base URL, the path without its route's prefix, the query."""
+    """Where the request went: the base URL, the path without its route's prefix, the query.
+
+    The original program went to one place and its early versions did not write it down.
+    """
     path = exchange.path.removeprefix(exchange.route)
     path = path if path.startswith("/") or not exchange.route else "/" + path
-    return exchange.endpoint + (f"{path}?{exchange.query}" if exchange.query else path)
+    base = exchange.endpoint or (_ORIGINALLY if "imported" in exchange.flags else "")
+    return base + (f"{path}?{exchange.query}" if exchange.query else path)
 
 
 def ms(duration_ns: int | None) -> float | int | None:
