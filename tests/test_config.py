@@ -105,12 +105,12 @@ def test_a_key_on_the_command_line_is_warned_about(home: Path) -> None:
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
 def test_a_key_file_open_to_others_is_warned_about(home: Path, mode: int, warned: bool) -> None:
     """Only warned about: containers mount secrets with all kinds of modes."""
-    key_file = home / "key"
+    key_file = home / "the key"
     key_file.write_text("sk-1")
     key_file.chmod(mode)
     found = load(home, {"key-file": str(key_file)})
     assert found.start.key == "sk-1"
-    assert warned == any("chmod 600" in note for note in found.notes)
+    assert warned == any(note.endswith(f"chmod 600 '{key_file}'") for note in found.notes)
 
 
 @posix

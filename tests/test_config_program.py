@@ -53,6 +53,13 @@ def test_a_missing_key_is_a_placeholder_where_the_proxy_has_one(env: dict[str, s
     assert not set(KEYS) & environment({}, BASE, API, has_key=False).keys()
 
 
+def test_the_key_of_the_proxy_is_not_for_the_program() -> None:
+    """What a program does with its environment nobody knows: agents print it."""
+    found = environment({"MOONPALACE_KEY": "sk-1", "MOONPALACE_HOME": "/h"}, BASE, API, has_key=True)
+    assert "sk-1" not in found.values()
+    assert found["MOONPALACE_HOME"] == "/h"
+
+
 @pytest.mark.parametrize(
     ("env", "lower", "upper"),
     [

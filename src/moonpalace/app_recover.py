@@ -62,6 +62,7 @@ def _save(path: Path, damaged: Path, say: Say) -> int:
     def told(saved: Saved, added: bool) -> None:
         counted["added" if added else "there"] += 1
         counted["in part"] += added and not saved.whole
+        counted["bare"] += added and not (saved.said and saved.said["asked_start"])
 
     with closing(Salvage(damaged)) as salvage:
         if salvage.of_original:
@@ -76,10 +77,18 @@ def _save(path: Path, damaged: Path, say: Say) -> int:
         f"note: {total} exchanges found in {damaged.name}: {counted['added']} added, {counted['there']} were there "
         f"already, {counted['in part']} only in part (flag salvaged)"
     )
+    if counted["bare"]:
+        say(f"note: of those in part, {counted['bare']} have lost their heads and bodies")
     if not total:
         say(f"note: no exchange can be read from {damaged.name}")
     elif lost or pages:
-        say(f"note: {pages} pages of it could not be read; {lost} exchanges are known to be missing")
+        say(
+            f"note: {_counted(pages, 'page')} of it could not be read; {_counted(lost, 'exchange')} known to be missing"
+        )
     kept = mark_recovered(damaged)
     say(f"note: {damaged.name} is kept as {kept.name}")
     return int(bool(lost or counted["in part"] or not total))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

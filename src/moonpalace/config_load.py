@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,7 +117,8 @@ def _mode(path: Path) -> int:
 
 def _note_readable(path: Path, mode: int, notes: list[str]) -> None:
     if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
-        notes.append(f"warning: other users of this machine may read the key in {path}; run: chmod 600 {path}")
+        quoted = shlex.quote(str(path))
+        notes.append(f"warning: other users of this machine may read the key in {path}; run: chmod 600 {quoted}")
 
 
 def _routes(routes: tuple[Route, ...], source: str) -> tuple[Route, ...]:

@@ -1,7 +1,7 @@
 """What a program must find in its environment to talk to the proxy: names and values, without reading any.
 
-1. Base URLs are set whatever was there. Keys are never handed on: where the proxy has one, a program that has none
-   gets a placeholder, because SDKs refuse to start without.
+1. Base URLs are set whatever was there. The proxy's key is never handed on, MOONPALACE_KEY is taken out: where the
+   proxy has one, a program that has none gets a placeholder, because SDKs refuse to start without.
 2. A program behind an HTTP proxy is told not to ask it for this machine; what NO_PROXY says already stays.
 
 Source (2026-09): OPENAI_BASE_URL: openai 3.51 for Python `lib/_client_auth.py`, for Node `src/client.ts`; litellm.
@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from .config import KEY_VARIABLE
+
 OPENAI = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "MOONSHOT_BASE_URL", "MOONSHOT_API_BASE", "KIMI_BASE_URL")
 ANTHROPIC = ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE", "ANTHROPIC_API_URL", "MOONSHOT_ANTHROPIC_API_BASE")
 # A key, and what says the same to the program that reads it.
@@ -31,7 +33,7 @@ _HERE = ("127.0.0.1", "localhost")
 
 def environment(env: Mapping[str, str], base_url: str, endpoint: str, *, has_key: bool) -> dict[str, str]:
     """The environment `env` with everything in it that leads to the proxy at `base_url`."""
-    found = dict(env)
+    found = {name: value for name, value in env.items() if name != KEY_VARIABLE}
     found.update(dict.fromkeys(OPENAI, base_url))
     if (messages := anthropic_base(base_url, endpoint)) is not None:
         found.update(dict.fromkeys(ANTHROPIC, messages))

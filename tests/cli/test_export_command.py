@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -200,3 +201,24 @@ def test_list_export_refuses_what_makes_no_sense(palace: Any, args: list[str], c
     found = palace("list", *args)
     assert (found.code, found.out) == (2, "")
     assert clause in found.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal")
+def test_a_terminal_by_its_path_is_one_all_the_same(palace: Any) -> None:
+    """`-o /dev/tty` must not be steered either."""
+    import pty
+    import tty
+
+    palace.holds(chat(1, told=Message("HTTP/1.1 200 OK", headers(), body('{"a":"\x9b2J\u202e"}'.encode()))))
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    try:
+        assert palace("export", "1", "-o", os.ttyname(theirs)).code == 0
+        shown = b""
+        while not shown.endswith(b"}\n"):
+            shown += os.read(ours, 65536)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert json.loads(shown)["response"]["body"] == {"a": "\x9b2J\u202e"}
+    assert b'"\\u009b2J\\u202e"' in shown

@@ -177,7 +177,9 @@ def test_inspect_prints_the_messages(here: Callable[..., bytes], number: int) ->
     """As raw HTTP, where a stored answer is not decoded a second time."""
     row = ROWS[number]
     query = f"?{row['request_query']}" if row["request_query"] else ""
-    lines = [f"{row['request_method']} {row['endpoint'] or ''}{row['request_path']}{query} HTTP/1.1"]
+    lines = [
+        f"{row['request_method']} {row['endpoint'] or 'https://api.moonshot.cn'}{row['request_path']}{query} HTTP/1.1"
+    ]
     expected = lines + [": ".join(pair) for pair in headers(row["request_header"])]
     head, _, body = here("inspect", str(number), "--print-request").partition(b"\n\n")
     assert head.decode().rstrip("\n").split("\n") == expected
@@ -203,7 +205,7 @@ def test_export_has_the_messages(here: Callable[..., bytes], number: int) -> Non
     row, found = ROWS[number], json.loads(here("export", str(number)))
     query = f"?{row['request_query']}" if row["request_query"] else ""
     status = row["response_status_code"]
-    assert found["request"]["url"] == f"{row['endpoint'] or ''}{row['request_path']}{query}"
+    assert found["request"]["url"] == f"{row['endpoint'] or 'https://api.moonshot.cn'}{row['request_path']}{query}"
     assert found["request"]["header"] == row["request_header"].decode()
     header = re.sub(rb"(Set-Cookie: )[^\r]*", rb"\1[redacted]", row["response_header"] or b"")
     assert found["response"]["header"] == header.decode()

@@ -37,6 +37,7 @@ def test_what_was_never_sent_is_said_to_be_asked() -> None:
         ({"path": "/o/v1/x", "route": "/o", "endpoint": "https://o.test/p"}, "--url https://o.test/p/v1/x"),
         ({"path": "/v1/\\xff\\x41"}, "--request-target $'/v1/\\xff\\\\x41'"),
         ({"path": "*"}, "--request-target '*'"),
+        ({"path": "@evil.test/"}, "--url https://api.moonshot.cn/ \\\n    --request-target @evil.test/"),
         ({"path": "/v1", "target": "/v1?"}, "--url 'https://api.moonshot.cn/v1?'"),
         ({"path": "", "target": ""}, "--url https://api.moonshot.cn/"),
     ],
@@ -45,6 +46,14 @@ def test_what_was_never_sent_is_said_to_be_asked() -> None:
 def test_the_target_is_the_one_that_was_sent(fields: dict[str, str], expected: str) -> None:
     """Octets that the record shows escaped are octets again."""
     assert expected in curl(chat(1, **fields)).text
+
+
+def test_the_url_has_no_password() -> None:
+    """The original took one in its endpoint."""
+    text = curl(chat(1, endpoint="https://user:p@ss@api.test")).text
+    assert text.startswith("# The user name and password of the URL are left out.\n")
+    assert "--url https://api.test/v1/chat/completions" in text
+    assert "p@ss" not in text
 
 
 def test_no_body_and_an_empty_body_differ() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from moonpalace.core.errors import UsageError
 from moonpalace.service import export_files
-from moonpalace.service.export_files import Folder, Names, file_of, is_safe, stem
+from moonpalace.service.export_files import Folder, Names, file_of, is_safe, open_there, stem
 from moonpalace.testing.exchanges import ARRIVED_AT, chat, uid_of
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and FIFOs of POSIX")
@@ -178,3 +178,26 @@ def test_what_is_there_and_no_file_just_gets_the_bytes(tmp_path: Path) -> None:
     for wrong in ("", str(tmp_path)):
         with pytest.raises(UsageError, match="not the name of a file"):
             file_of(wrong)
+
+
+@needs_posix
+def test_a_pipe_of_another_user_gets_nothing(tmp_path: Path) -> None:
+    """In a directory of all users it may lie where a file was meant to be, and its owner would read along."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with open_there(str(pipe)) as stream:
+            stream.write(b"x")
+        assert os.read(reading, 9) == b"x"
+        if os.getuid() == 0:
+            os.chown(pipe, 65534, 65534)
+            with pytest.raises(UsageError, match="of another user"):
+                open_there(str(pipe))
+    finally:
+        os.close(reading)
+    file = tmp_path / "file"
+    file.write_bytes(b"kept")
+    with pytest.raises(UsageError):  # it took the place of a pipe meanwhile
+        open_there(str(file))
+    assert file.read_bytes() == b"kept"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -160,6 +161,29 @@ def test_ids_go_on_above_the_old_ones(path: Path) -> None:
         aside.begin_after(path, highest)
     with closing(apsw.Connection(str(path))) as db:
         assert db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").fetchall() == [(41,)]
+
+
+def test_the_new_file_is_begun_also_while_another_writes_to_it(path: Path) -> None:
+    """The next librarian does not wait for us. One look before the lock, and all would fail, however long it waits."""
+    writer = SqliteWriter(path)
+    writer._db.execute("BEGIN IMMEDIATE")
+    failures: list[BaseException] = []
+
+    def begin() -> None:
+        try:
+            aside.begin_after(path, 41)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join(0.3)  # by now it waits; if not yet, nothing is tested, and nothing fails
+    writer._db.execute("INSERT INTO counters VALUES ('another', 1)")
+    writer._db.execute("COMMIT")
+    thread.join(30)
+    assert (thread.is_alive(), failures) == (False, [])
+    assert writer._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").fetchall() == [(41,)]
+    writer.close()
 
 
 def test_a_recovered_file_is_kept_and_not_recovered_again(path: Path) -> None:

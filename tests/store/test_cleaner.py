@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -307,6 +308,29 @@ def test_with_others_at_it_nothing_that_stays_is_harmed(path: Path, desk: Desk, 
     assert failures == []
     clean(path, hammer.number - 20)
     assert check(path, desk)[-1] == hammer.number
+
+
+def test_what_another_deletes_after_the_marks_were_made_is_still_to_be_swept(
+    path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first to finish says that all is swept, and the prompts that the second deleted stay in the file."""
+    desk.write(*(story(number, b"body %d" % number * 99) for number in range(1, 9)))
+    made, other = SqliteCleaner(path), SqliteCleaner(path)
+    look = sweep.Marks._look_at_nodes
+
+    def delete_late(self: sweep.Marks) -> None:
+        look(self)
+        other._portions.run([[4, 5, 6, 7]], partial(other._delete, 8))
+
+    monkeypatch.setattr(sweep.Marks, "_look_at_nodes", delete_late)
+    assert made.clean(4) == 3
+    monkeypatch.undo()
+    before = left(desk)
+    assert other.clean(8) == 0
+    assert left(desk)[1] < before[1]
+    made.close()
+    other.close()
+    assert check(path, desk) == [8]
 
 
 def test_a_row_whose_pieces_cannot_be_read_stops_the_sweep(path: Path, desk: Desk) -> None:

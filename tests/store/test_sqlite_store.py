@@ -228,6 +228,19 @@ def test_the_same_exchange_twice_is_one_row(path: Path, desk: Desk) -> None:
     assert [(x.id, x.status) for x in read(path)] == [(2, None), (1, 200)]
 
 
+@pytest.mark.parametrize("state", ["interrupted", "complete"])
+def test_an_arrival_that_is_told_again_ends_in_the_row_that_it_has(path: Path, desk: Desk, state: str) -> None:
+    """A salvaged row whose journal is still there: what ended stays, and nothing is left under a foreseen id."""
+    desk.write(Batch(ended=[story(1, state=state), story(2)]))
+    desk.write(Batch(arrived=[story(1, state="in_flight")]))
+    assert desk.write(Batch(ended=[story(1, {"asked_body": b"end"}, state="complete", status=200)])) == [1]
+    assert [(x.id, x.state, x.status) for x in read(path)] == [
+        (2, "complete", None),
+        (1, "complete", 200 if state == "interrupted" else None),
+    ]
+    assert desk.writer._db.execute("SELECT max(exchange_id) FROM contents").fetchone() == (2,)
+
+
 def test_a_reader_does_not_block_the_writer_nor_write(path: Path, desk: Desk) -> None:
     """A slow `list` must not reach the traffic."""
     desk.write(Batch(ended=[story(1)]))

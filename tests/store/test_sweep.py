@@ -90,6 +90,13 @@ def test_what_deleted_nothing_does_not_make_writers_forget(db: apsw.Connection) 
     assert db.execute("SELECT value FROM counters WHERE name = 'sweeps'").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("text", ["[NaN]", '["\\ud800"]', "[1e999]"])
+def test_other_json_does_not_stop_a_sweep(db: apsw.Connection, text: str) -> None:
+    """What a salvage takes for JSON is more than what is read as pieces."""
+    refer(db, attempts=text, interim=text)
+    assert dead(db) == {"nodes": [4, 3, 2, 1], "fragments": [6, 5, 4, 3, 2, 1]}
+
+
 @pytest.mark.parametrize("pieces", ["[1,", "[nonsense]", "[1] 2"])
 def test_pieces_that_are_none_are_damage(db: apsw.Connection, pieces: str) -> None:
     """To guess would be to delete what is alive."""

@@ -98,6 +98,20 @@ def test_the_program_of_the_system_shows_every_body(odd: Path) -> None:
 
 
 @plain
+def test_a_start_line_that_is_no_utf8_leaves_the_header_lines_whole(tmp_path: Path) -> None:
+    """A reason in GBK: counted in characters, the lines would begin somewhere within it."""
+    path = tmp_path / FILE_NAME
+    write_fresh(path)
+    db = apsw.Connection(str(path))
+    data = b"HTTP/1.1 404 " + "不存在".encode("gbk") + b"\r\nServer: x\r\nVary: y\r\n"
+    db.execute("INSERT INTO fragments (id, hash, codec, data) VALUES (999999, 0, 0, ?)", (data,))
+    db.execute("UPDATE contents SET told_head = '[-999999]', sent_head = '[-999999]' WHERE exchange_id = 1")
+    db.close()
+    found = sqlite3(path, "select response_header, request_header from moonshot_requests where id = 1", mode="-list")
+    assert found == b"Server: x\r\nVary: y\r\n|Server: x\r\nVary: y\r\n\n"
+
+
+@plain
 def test_the_program_of_the_system_trusts_the_schema(odd: Path) -> None:
     """A cautious reader turns it off; the view must need no more."""
     count = "select count(*), count(request_header), count(created_at) from moonshot_requests"

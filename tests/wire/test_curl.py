@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from pathlib import Path
 from shutil import which
 
 import pytest
@@ -200,3 +202,45 @@ def test_bash_reads_a_word_as_the_same_bytes() -> None:
     for locale in ("C", "C.UTF-8"):
         done = subprocess.run([BASH, "--norc"], input=script, env={"LC_ALL": locale}, capture_output=True, check=True)
         assert done.stdout.split(b"\0")[:-1] == words
+
+
+def test_a_file_of_any_name_can_stand_beside() -> None:
+    """Names of files are octets; Python shows those that are not UTF-8 as surrogates."""
+    assert "/$'\\xff.body'" in command(call(body=b"\0"), "\udcff.body").text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("中\\n", "'中\\n'"),
+        ("共3个!", "'共3个!'"),
+        ("说", "$'\\xe8\\xaf\\xb4'"),
+        ("说3", "$'\\xe8\\xaf\\xb43'"),
+        ("说'。", "$'\\xe8\\xaf\\xb4\\x27\\xe3\\x80\\x82'"),
+        ("ab说\t。.", "$'ab\\xe8\\xaf\\xb4\\x09。.'"),
+    ],
+)
+def test_no_octet_of_a_character_reaches_a_quote_or_an_escape(text: str, expected: str) -> None:
+    """In a GB18030 locale they would be one character; a body of other characters stays readable."""
+    assert quote(text.encode()) == expected
+
+
+@pytest.mark.skipif(BASH is None or which("localedef") is None, reason="needs bash and localedef")
+@pytest.mark.parametrize("charmap", ["GBK", "GB18030", "BIG5"])
+def test_a_word_is_one_in_every_locale(charmap: str, tmp_path: Path) -> None:
+    """Systems in China may still have these; nothing of the body may run there."""
+    made = tmp_path / f"zh_CN.{charmap}"
+    subprocess.run(["localedef", "-i", "zh_CN", "-f", charmap, made], capture_output=True, check=False)
+    if not made.exists():
+        pytest.skip("the system lacks the sources of its locales")
+    ends = ("\\\n!", "'", "3'", "3\\", "")
+    bodies = [
+        f"{chr(0x4E00 + n)}{end};touch canary;#{chr(0x4E00 + n)}{end}".encode() for n in range(128) for end in ends
+    ]
+    words = " ".join(map(quote, bodies))
+    done = subprocess.run(
+        [str(BASH)], input=f"printf '%s\\0' {words}".encode(), capture_output=True, cwd=tmp_path,
+        env={"LOCPATH": str(tmp_path), "LC_ALL": made.name, "PATH": os.environ["PATH"]}, check=False,
+    )  # fmt: skip
+    assert done.stdout.split(b"\0")[:-1] == bodies
+    assert not (tmp_path / "canary").exists()

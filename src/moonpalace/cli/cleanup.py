@@ -45,6 +45,8 @@ def command(before: str | None, yes: bool | None, dry_run: bool | None, json: bo
                 say("nothing was deleted")
                 return 1
             outcome = cleaning.run(before_ns)
+            if not plan.old:
+                say(f"nothing to delete: {plan.sentence}")
     if outcome.given_back:
         say(f"{amount(outcome.given_back)} given back")
     if json:

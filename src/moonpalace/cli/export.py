@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -77,7 +76,7 @@ def _export_case(exchange: Exchange, given: dict[str, Any]) -> None:
     else:
         path = file_of(given["output"])
         if path is None:
-            Path(given["output"]).write_bytes(data)
+            _write_there(given["output"], data, is_json=True)
         else:
             with Folder(path.parent) as folder:
                 folder.write(path.name, data, force=force)
@@ -98,7 +97,7 @@ def _export_curl(exchange: Exchange, given: dict[str, Any]) -> None:
     elif given["output"] in _STREAMS:
         _write(given["output"], curl(exchange).text.encode(), is_json=False)
     elif (path := file_of(given["output"])) is None:
-        Path(given["output"]).write_text(curl(exchange).text, "utf-8")
+        _write_there(given["output"], curl(exchange).text.encode(), is_json=False)
     else:
         with Folder(path.parent) as folder:
             _write_pair(folder, path.name, f"{path.name}.body", curl(exchange, f"{path.name}.body"), force)
@@ -115,12 +114,23 @@ def _write_pair(folder: Any, name: str, body_name: str, made: CurlCommand, force
 
 
 def _write(where: str, data: bytes, *, is_json: bool) -> None:
-    """Bytes to a standard stream. On a terminal what could steer it is written as JSON's escapes."""
+    """Bytes to a standard stream."""
+    stream = sys.stderr if where == "stderr" else sys.stdout
+    stream.flush()
+    stream.buffer.write(_for(stream, data) if is_json else data)
+    stream.buffer.flush()
+
+
+def _write_there(where: str, data: bytes, *, is_json: bool) -> None:
+    """Bytes to what is there and no file."""
+    from ..service.export_files import open_there
+
+    with open_there(where) as stream:
+        stream.write(_for(stream, data) if is_json else data)
+
+
+def _for(stream: IO[Any], data: bytes) -> bytes:
+    """A JSON document: on a terminal what could steer it is written as JSON's escapes."""
     from ..text import safe
 
-    stream = sys.stderr if where == "stderr" else sys.stdout
-    if is_json and stream.isatty():
-        data = safe.json_text(data.decode()).encode()
-    stream.flush()
-    stream.buffer.write(data)
-    stream.buffer.flush()
+    return safe.json_text(data.decode()).encode() if stream.isatty() else data

@@ -38,6 +38,8 @@ def command(
     _refuse({"predicate": more["predicate"]})
     if extra := click.get_current_context().args:  # the earlier program took them, too
         say(f"note: list takes no arguments; ignored: {' '.join(extra)}")
+    if more["force"] and directory is None:
+        raise UsageError("--force is for --export; give that, too, or leave it out")
     if directory is not None:
         if verbose or json:
             raise UsageError(f"--export and {'--json' if json else '--verbose'} exclude one another; give one")
@@ -52,6 +54,8 @@ def command(
             say(note)
         found = listing.recent(record.reader, 10 if limit is None else limit, chat_only=bool(chatonly))
     name_endpoint(*found)
+    if not found and not json:
+        say("note: nothing is on record yet" if not chatonly else "note: no chat completion is on record yet")
     if json:
         from .render import write_json
 

@@ -173,7 +173,7 @@ def _sentence(error: click.ClickException) -> str:
         negated = error.option_name.startswith("--no-")
         near = [name for name in error.possibilities or () if negated or not name.startswith("--no-")]
         return f"no such option {error.option_name}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
-    plain = error.format_message().rstrip(".")
+    plain = " ".join(error.format_message().split()).rstrip(".")
     return plain[:1].lower() + plain[1:]
 
 

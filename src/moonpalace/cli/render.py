@@ -13,7 +13,7 @@ from typing import Any
 from ..core.exchange import Exchange, Message
 from ..service.listing import failure_text, url
 from ..service.metadata import status_line
-from ..service.sides import answer_content, answer_side, body_of, content, request_side, side
+from ..service.sides import answer_content, answer_side, asked_instead, body_of, content, request_side, side
 from ..text import safe
 from .listed import metadata_cell
 from .table import BODY_COLUMNS, Cell, body_cell
@@ -90,11 +90,11 @@ def cut_short(exchange: Exchange, name: str) -> str | None:
 def side_notes(exchange: Exchange, *, request: bool, answer: bool) -> list[str]:
     """Sentences for stderr: what the reader must know about the sides shown."""
     notes: list[str] = []
+    if request and (why := asked_instead(exchange)):
+        notes.append(f"note: {why}")
     for shown, name in ((request, request_side(exchange)), (answer, answer_side(exchange))):
         if not shown:
             continue
-        if name == "asked":
-            notes.append("note: nothing was sent to the API; this is what the client asked")
         if name == "delivered":
             notes.append("note: the API did not answer; this is what the proxy answered")
         if problem := content(exchange, name).problem:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ..core.errors import MoonPalaceError
 from ..core.exchange import Body, Exchange
@@ -16,14 +17,14 @@ from ..wire.curl import Call, Command, command
 from .listing import url
 from .sides import body_of, decoded, request_side, side
 
-_ORIGIN = re.compile(r"https?://[^/?#]+")
+_ORIGIN = re.compile(r"(?P<scheme>https?://)(?P<user>[^/?#]*@)?(?P<host>[^/?#@]+)")
 _SHOWN_OCTET = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 def curl(exchange: Exchange, sidecar: str | None = None) -> Command:
     """The command. `sidecar`: the file beside it for a body that cannot stand in it. Raises: MoonPalaceError."""
-    whole = url(exchange)
-    origin = _ORIGIN.match(whole)
+    # Of the base URL alone: a path that begins with no slash (`*`, `@host`) must not choose whom the key goes to.
+    origin = _ORIGIN.match(url(replace(exchange, path="", route="", query="")))
     if origin is None or not exchange.method:
         raise MoonPalaceError(f"exchange {exchange.id} has no whole request on record; export without --curl")
     name = request_side(exchange)
@@ -32,10 +33,14 @@ def curl(exchange: Exchange, sidecar: str | None = None) -> Command:
     body, headers, notes = _body(body_of(exchange, name), headers)
     if name == "asked":
         notes = ("Nothing was sent to the API; this is what the client asked.", *notes)
-    where = whole.removeprefix(origin[0]) or "/"
+    where = url(exchange).removeprefix(origin[0]) or "/"
     if exchange.target.endswith("?") and not exchange.query:
         where += "?"
-    return command(Call(exchange.method, origin[0], _octets(where), headers, body, notes), sidecar)
+    if origin["user"]:
+        notes = ("The user name and password of the URL are left out.", *notes)
+    return command(
+        Call(exchange.method, origin["scheme"] + origin["host"], _octets(where), headers, body, notes), sidecar
+    )
 
 
 def _octets(target: str) -> bytes:

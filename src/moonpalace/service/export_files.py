@@ -21,7 +21,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from ..core.errors import UsageError
 from ..core.exchange import Exchange
@@ -164,3 +164,16 @@ def file_of(given: str) -> Path | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
     return path
+
+
+def open_there(given: str) -> IO[bytes]:
+    """What `file_of` gave None for, to write into. Raises: UsageError when it is another user's, or a file by now.
+
+    Why: in a directory such as /tmp anybody can put a pipe where a file was meant to be, and read along.
+    """
+    fd = os.open(given, os.O_WRONLY | getattr(os, "O_NOCTTY", 0))
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode) or (os.name == "posix" and found.st_uid not in (0, os.getuid())):
+        os.close(fd)
+        raise UsageError(f"{given} is a pipe or a device of another user; name another file")
+    return open(fd, "wb")

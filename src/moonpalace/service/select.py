@@ -63,6 +63,10 @@ def select(reader: Reader, wanted: Wanted, *, whole: bool = True) -> Selected:
     common = set(sets[0]).intersection(*sets[1:])
     matches = [local_id for local_id in sets[0] if local_id in common]
     exchange = reader.get(matches[0], whole=whole) if matches else None
+    if exchange is None and reader.newest() is None:
+        raise NotFoundError(
+            "nothing is on record yet: start the proxy with `moonpalace start` and send a request to it"
+        )
     if exchange is None:
         raise NotFoundError(f"no exchange matches {' and '.join(names)}; `moonpalace list` shows what is on record")
     return Selected(exchange, tuple(matches[1:]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.exchange import Body, Exchange, Message
+from ..core.exchange import Body, Exchange, Message, State
 from ..core.headers import Headers
 
 SIDES = ("asked", "sent", "told", "delivered")
@@ -53,6 +53,17 @@ def content(exchange: Exchange, name: str) -> Content:
 def request_side(exchange: Exchange) -> str:
     """The request as it was sent; if it never was, as it was asked."""
     return "asked" if exchange.sent is None else "sent"
+
+
+def asked_instead(exchange: Exchange) -> str | None:
+    """Why the request shown is the one that was asked, as a sentence; None where it is the one that was sent."""
+    if exchange.sent is not None:
+        return None
+    if exchange.state == State.IN_FLIGHT:
+        return "this exchange is under way: its head alone is on record yet"
+    if "salvaged" in exchange.flags:
+        return "parts of this exchange were lost with a damaged database"
+    return "nothing was sent to the API; this is what the client asked"
 
 
 def answer_side(exchange: Exchange) -> str:

@@ -31,6 +31,9 @@ _UNSENDABLE = re.compile(rb"[\x00-\x20\x7f]")
 _WORD = re.compile(rb"[A-Za-z0-9_-]+")
 # Printable for Python, but drawn as nothing.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\U000e0100-\U000e01ef]")
+# In locales other than UTF-8's (GB18030, Big5, …) the last octet of a character, or that and a digit, make one with the
+# quote or backslash behind it: the word would not end there, and what it holds would run.
+_SWALLOWS = re.compile(r"[^\x00-\x7f][0-9]?['\\]")
 _LEFT_TO_CURL = frozenset(
     (b"host", b"content-length", b"connection", b"proxy-connection", b"keep-alive", b"expect", b"transfer-encoding",
      b"te", b"upgrade", b"http2-settings", b"proxy-authorization")
@@ -74,7 +77,9 @@ def command(call: Call, sidecar: str | None = None) -> Command:
     if call.body is not None and literal:
         options.append("--data-raw " + quote(call.body))
     elif sidecar is not None and not literal:
-        options.append(f'--data-binary @"$(dirname -- "${{BASH_SOURCE[0]:-.}}")"/{quote(sidecar.encode())}')
+        options.append(
+            f'--data-binary @"$(dirname -- "${{BASH_SOURCE[0]:-.}}")"/{quote(sidecar.encode("utf-8", "surrogateescape"))}'
+        )
     elif not literal:
         options.append("--data-binary @-")
     text = "".join(f"# {note}\n" for note in notes)
@@ -105,17 +110,23 @@ def quote(token: bytes) -> str:
     """
     text = token.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
-    if "".join(lines).isprintable() and not _INVISIBLE.search(text) and (len(lines) == 1 or "!" not in text):
+    plain = "".join(lines).isprintable() and not _INVISIBLE.search(text) and (len(lines) == 1 or "!" not in text)
+    if plain and not _SWALLOWS.search(text.replace("\\", "/") + "'"):  # a backslash means nothing in '…'
         return shlex.quote(text)
-    return "$'" + "".join(map(_escape, text)) + "'"
+    shown = ["'"]
+    for char in reversed(text):
+        shown.append(_escape(char, "".join(shown[:-3:-1])))
+    return "$'" + "".join(reversed(shown))
 
 
-def _escape(char: str) -> str:
+def _escape(char: str, behind: str) -> str:
+    """A character of $'…', and the two or more that stand behind it there."""
     if char == "\n":
         return "\\n"
     if char == "\\":
         return "\\\\"
-    if char in "'!" or not char.isprintable() or _INVISIBLE.match(char):
+    hidden = char in "'!" or not char.isprintable() or _INVISIBLE.match(char)
+    if hidden or _SWALLOWS.match(char + behind):
         return "".join(f"\\x{octet:02x}" for octet in char.encode("utf-8", "surrogateescape"))
     return char
 

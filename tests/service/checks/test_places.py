@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def test_below_a_file_nothing_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     found = home(Subject(tmp_path / "file" / "home"))
     assert found.verdict == "fail" and "MOONPALACE_HOME" in found.remedy
+
+
+@posix
+def test_the_command_names_one_directory(tmp_path: Path) -> None:
+    """It is pasted into a shell, whatever the name is."""
+    place = tmp_path / "a; touch x"
+    place.mkdir()
+    place.chmod(0o755)
+    assert shlex.split(home(Subject(place)).remedy) == ["run:", "chmod", "700", str(place)]
 
 
 @posix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,13 @@ def test_a_key_that_others_can_read_is_told(tmp_path: Path, mode: int, verdict: 
     assert found.verdict == verdict
     assert found.remedy == ("" if verdict == "ok" else f"run: chmod 600 {path}")
     assert settings(Subject(tmp_path, file=path)).verdict == "ok"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_the_command_names_one_file(tmp_path: Path) -> None:
+    """It is pasted into a shell, whatever the name is."""
+    path = tmp_path / "a key; touch x"
+    path.write_text("")
+    path.chmod(0o644)
+    remedy = settings(Subject(tmp_path, key_files=(path,))).remedy
+    assert shlex.split(remedy) == ["run:", "chmod", "600", str(path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def database(subject: Subject) -> Result | None:
     if not stat.S_ISREG(found.st_mode):
         return fail(f"{path} is not a plain file", "move it away")
     if os.name == "posix" and found.st_uid != os.getuid():
-        return fail(f"{path} belongs to another user (uid {found.st_uid})", f"run: sudo chown {os.getuid()} {path}")
+        quoted = shlex.quote(str(path))
+        return fail(f"{path} belongs to another user (uid {found.st_uid})", f"run: sudo chown {os.getuid()} {quoted}")
     try:
         return _look(path, stat.S_IMODE(found.st_mode))
     except StoreBusy:
@@ -60,7 +62,7 @@ def _look(path: Path, mode: int) -> Result:
         return Result(verdict, text.format(path=path, version=version), remedy)
     checkup.try_write_lock(path)
     if os.name == "posix" and mode & 0o077:
-        return warn(f"other users may read {path} ({mode:04o})", f"run: chmod 600 {path}")
+        return warn(f"other users may read {path} ({mode:04o})", f"run: chmod 600 {shlex.quote(str(path))}")
     size = sum(found.stat().st_size for found in (path, Path(f"{path}-wal")) if found.exists())
     return ok(f"{path}: {amount(size)}, schema {version}, {sound}")
 

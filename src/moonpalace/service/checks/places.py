@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import tempfile
@@ -50,9 +51,9 @@ def _mode(where: Path, mode: int) -> Result:
     if os.name != "posix" or not mode & 0o077:
         return ok(f"{where} is yours alone" + (f" ({mode:04o})" if os.name == "posix" else ""))
     if mode & 0o022 and any(where.iterdir()):
-        remedy = f"look through what is in it, then run: chmod 700 {where}"
+        remedy = f"look through what is in it, then run: chmod 700 {shlex.quote(str(where))}"
         return fail(f"other users may write into {where} ({mode:04o}), so it will not be used", remedy)
-    return warn(f"{where} is open to other users ({mode:04o})", f"run: chmod 700 {where}")
+    return warn(f"{where} is open to other users ({mode:04o})", f"run: chmod 700 {shlex.quote(str(where))}")
 
 
 def _write(where: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def settings(subject: Subject) -> Result:
         return fail(subject.error, "mend that; what follows goes by the defaults")
     wide = [path for path in subject.key_files if _is_wide(path)]
     if wide:
-        paths = " ".join(map(str, wide))
+        paths = " ".join(shlex.quote(str(path)) for path in wide)
         return warn(f"other users may read the key in {' and '.join(map(str, wide))}", f"run: chmod 600 {paths}")
     return ok(f"{subject.file} can be read" if subject.file else "no configuration file: the defaults hold")
 

@@ -2,7 +2,8 @@
 
 1. By uid: what is here already stays as it is. Whoever is killed begins again, and nothing stands there twice.
 2. A batch is one short transaction, so that a librarian at work waits little.
-3. A run comes with its first exchange, as one of which nothing is taken in: a journal that is still there is read anew.
+3. An id that comes back is below ids that a cleanup has looked at: whoever is sweeping begins anew.
+4. A run comes with its first exchange, as one of which nothing is taken in: a journal that is still there is read anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .connect import StoreBusy, open_writer, translated
 from .pieces import Pieces
 from .salvage import Saved
 from .salvage_tables import LARGEST
+from .sweep import VOID
 
 _PATIENCE = 30.0  # seconds for a file that others write
 _INSERT = (
@@ -61,6 +63,8 @@ class Adopter:
             try:
                 self._pieces.forget()  # a cleanup may have come in between
                 added = [saved for saved in batch if self._insert(saved)]
+                if added:
+                    self._db.execute(VOID)
                 self._db.execute("COMMIT")
             except BaseException:
                 if not self._db.get_autocommit():

@@ -95,11 +95,13 @@ def begin_after(path: Path, highest: int) -> None:
     """Make the new file; ids go on above `highest`, so that an id means one exchange, also after `recover`."""
     db = open_writer(path, 2000)
     try:
-        with translated(path), db:
+        with translated(path):
+            db.execute("BEGIN IMMEDIATE")  # a look before the lock is taken would be out of date once it is
             found: Any = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'exchanges'").fetchone()
             if (found[0] or 0) < highest:
                 db.execute("DELETE FROM sqlite_sequence WHERE name = 'exchanges'")
                 db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('exchanges', ?)", (highest,))
+            db.execute("COMMIT")
     finally:
         db.close()
 

@@ -28,7 +28,12 @@ _OLD = "requested_at < ? AND state <> 'in_flight'"
 _COUNT = f"SELECT count(*), coalesce(sum({_OLD}), 0) FROM exchanges"
 _IDS = f"SELECT id FROM exchanges WHERE id > ? AND id <= ? AND {_OLD} ORDER BY id LIMIT 5000"
 _IS_OLD = f"SELECT 1 FROM exchanges WHERE id = ? AND {_OLD}"
-_SET_UNSWEPT = "INSERT OR REPLACE INTO counters (name, value) VALUES ('unswept', ?)"
+# Above 0: there is something to sweep. Each deletion counts on, so that a sweep begun before it does not settle it.
+_UNSWEPT = "SELECT coalesce(max(value), 0) FROM counters WHERE name = 'unswept'"
+_DELETED = (
+    "INSERT INTO counters (name, value) VALUES ('unswept', 1) ON CONFLICT (name) DO UPDATE SET value = abs(value) + 1"
+)
+_SWEPT = "UPDATE counters SET value = -value WHERE name = 'unswept' AND value = ?"
 
 _ONE = [0]
 _TRIES = 5  # marking anew, when others sweep too
@@ -63,8 +68,7 @@ class SqliteCleaner:
         """Delete the exchanges that came before that time and give the space back; how many they were."""
         self._deleted = 0
         self._portions.run(self._old_ids(before_ns), partial(self._delete, before_ns))
-        if self._is_unswept():
-            self._sweep()
+        self._sweep()
         self._shrink()
         return self._deleted
 
@@ -80,25 +84,24 @@ class SqliteCleaner:
         old = [(row_id,) for row_id in ids if self._rows(_IS_OLD, (row_id, before_ns))]
         for table, column in (*_REFERRING, ("exchanges", "id")):
             self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", old)
-        self._db.execute(_SET_UNSWEPT, (1,))
+        self._db.execute(_DELETED)
 
         def committed() -> None:
             self._deleted += len(old)
 
         return committed
 
-    def _is_unswept(self) -> bool:
-        found = self._rows("SELECT value FROM counters WHERE name = 'unswept'")
-        return bool(found and found[0][0])
-
     def _sweep(self) -> None:
         for _ in range(_TRIES):
+            unswept: int = self._rows(_UNSWEPT)[0][0]
+            if unswept <= 0:
+                return
             try:
                 with translated(self._path):
                     marks = Marks(self._db)
                     for table in ("nodes", "fragments"):
                         self._portions.run(marks.dead(table), partial(self._sweep_away, marks, table))
-                self._portions.run([_ONE], partial(self._swept, marks))
+                self._portions.run([_ONE], partial(self._swept, marks, unswept))
                 return
             except Overtaken:
                 continue  # if it is always so, others are at it, and what they leave is the next cleanup's
@@ -108,9 +111,9 @@ class SqliteCleaner:
         count = marks.delete(table, ids)
         return lambda: marks.deleted(count)
 
-    def _swept(self, marks: Marks, _: list[int]) -> Callable[[], None]:
+    def _swept(self, marks: Marks, unswept: int, _: list[int]) -> Callable[[], None]:
         marks.catch_up()
-        self._db.execute(_SET_UNSWEPT, (0,))
+        self._db.execute(_SWEPT, (unswept,))
         return nothing
 
     def _shrink(self) -> None:

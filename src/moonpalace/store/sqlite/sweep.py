@@ -2,7 +2,7 @@
 
 1. `Marks` knows what is alive: it looks at every row of `contents`, a slice at a time, each a read of its own; then at
    the nodes, the newest first, and a node that is alive keeps its parent and its fragment alive. Every text in a row
-   that is an array is taken for pieces: one that is none may keep something too long, and that is all.
+   that is an array, but for `_NO_PIECES`, is taken for pieces: one that is none may keep something too long, no more.
 2. What is deleted is deleted in short transactions, each of which first makes the marks exact (`Marks.catch_up`).
 3. Every transaction that deletes raises `counters.sweeps`. A writer looks at it at the start of its transaction and
    forgets the ids that it remembers, so it can only refer to what is there under its own lock.
@@ -17,7 +17,8 @@ Why the marks are exact when something is deleted, in a transaction that holds t
 - Marks are by id, and ids of fragments and nodes are given again. Whoever deletes raises the counter: if it is not what
   we left there, somebody else swept, and all begins anew. What we deleted ourselves was not marked; under its old id
   something new is marked when the row that refers to it is looked at.
-So whoever writes into `contents` keeps to this: a new row has a new id, and rows that ended are left alone.
+So whoever writes into `contents` keeps to this: a new row has a new id, and rows that ended are left alone. Who cannot
+(see `adopt`) raises the counter as well.
 
 Memory: a byte for each id of a fragment or node that was ever in use: 5 MB for 1,000,000 exchanges.
 """
@@ -36,7 +37,8 @@ _ONE = "{rows} WHERE c.exchange_id = ?"
 _NODES = "SELECT id, parent, fragment FROM nodes WHERE id < ? ORDER BY id DESC LIMIT ?"
 _NODE = "SELECT parent, fragment FROM nodes WHERE id = ?"
 _SWEEPS = "SELECT value FROM counters WHERE name = 'sweeps'"
-_SWEPT = "UPDATE counters SET value = value + 1 WHERE name = 'sweeps'"
+VOID = "UPDATE counters SET value = value + 1 WHERE name = 'sweeps'"
+_NO_PIECES = ("attempts", "interim")  # salvaged from a damaged file, they may be JSON that is not read here
 _MAY_CHANGE = ("in_flight", "interrupted")
 _SLICE = 1000
 _END = 2**63 - 1
@@ -70,7 +72,8 @@ class Marks:
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
         self._sweeps = self._number(_SWEEPS)  # before anything is looked at
-        columns = [f"c.{column[1]}" for column in db.execute("PRAGMA table_info(contents)") if column[2] == "TEXT"]
+        table: Any = db.execute("PRAGMA table_info(contents)").fetchall()
+        columns = [f"c.{name}" for _, name, kind, *_ in table if kind == "TEXT" and name not in _NO_PIECES]
         rows = _ROWS.format(columns=", ".join(columns))
         self._next, self._one = _NEXT.format(rows=rows), _ONE.format(rows=rows)
         self._alive = {table: _Ids(self._number(f"SELECT max(id) FROM {table}")) for table in ("nodes", "fragments")}
@@ -100,7 +103,7 @@ class Marks:
         dead = [(number,) for number in ids if number not in alive]
         if dead:
             self._db.executemany(f"DELETE FROM {table} WHERE id = ?", dead)
-            self._db.execute(_SWEPT)
+            self._db.execute(VOID)
         return len(dead)
 
     def deleted(self, count: int) -> None:

@@ -134,7 +134,8 @@ class SqliteWriter:
         # Only after the commit: what is undone in the file must not stand here.
         for _, story in again:
             self._open.pop(story.uid, None)
-        self._open.update(opened)
+        # What stands elsewhere may have ended there: its end is to look for it, and not to go where it was foreseen.
+        self._open.update({uid: row_id for uid, row_id in opened.items() if row_id not in elsewhere})
         return [elsewhere.get(row_id, row_id) for row_id in ids] if elsewhere else ids
 
     def _insert_all(self, run_id: int, fresh: list[_Placed], again: list[_Placed]) -> dict[int, int]:

@@ -72,8 +72,8 @@ SELECT
          ELSE e.server_timing END AS moonshot_server_timing,
     e.status AS response_status_code,
     e.content_type AS response_content_type,
-    (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
-        SELECT group_concat(part, '') AS head FROM (
+    (SELECT nullif(CAST(substr(head, instr(head, x'0d0a') + 2) AS TEXT), '') FROM (
+        SELECT CAST(group_concat(part, '') AS BLOB) AS head FROM ( -- octets: a start line may be no UTF-8
             SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
             FROM json_each(coalesce(c.sent_head, c.asked_head)) p LEFT JOIN fragments s ON p.type = 'integer' AND s.id = -p.value
             WHERE s.data IS NULL OR lower(CAST(substr(s.data, 1, 14) AS TEXT)) <> 'authorization:'
@@ -95,8 +95,8 @@ SELECT
             ORDER BY w.place, w.depth DESC
         )
     ) AS request_body,
-    (SELECT nullif(substr(head, instr(head, char(13) || char(10)) + 2), '') FROM (
-        SELECT group_concat(part, '') AS head FROM (
+    (SELECT nullif(CAST(substr(head, instr(head, x'0d0a') + 2) AS TEXT), '') FROM (
+        SELECT CAST(group_concat(part, '') AS BLOB) AS head FROM ( -- octets: a start line may be no UTF-8
             SELECT CASE p.type WHEN 'text' THEN p.value ELSE CAST(s.data AS TEXT) END AS part
             FROM json_each(c.told_head) p LEFT JOIN fragments s ON p.type = 'integer' AND s.id = -p.value
             ORDER BY p.key
