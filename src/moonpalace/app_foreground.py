@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any, Self
 
 from .core.errors import NoProgramError, NotExecutableError
+from .journal.process import leave_no_core
 
 _NAMES = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 _OF_THE_KEYBOARD = ("SIGINT", "SIGQUIT", "SIGBREAK")
@@ -57,6 +58,7 @@ class Foreground:
         """Run the program to its end; `watch` is called now and then. Gives the exit code. Raises: MoonPalaceError."""
         try:
             child = subprocess.Popen(list(command), executable=executable, env=dict(env), umask=umask)
+            leave_no_core()  # ours, and not before the program has its own limit
         except FileNotFoundError:
             raise NoProgramError(
                 f"{command[0]} cannot be started: the interpreter that it names is not there"

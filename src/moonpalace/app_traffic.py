@@ -49,6 +49,7 @@ class Leash(Protocol):
 
 def start(config: Config, leash: Leash | None = None) -> int:
     """Run the proxy until it is told to stop. Gives the exit code. Raises: UsageError, PortTakenError."""
+    process.leave_no_core()
     if config.start.store:
         return _start(config, leash)
     try:

@@ -45,6 +45,7 @@ def test_a_value_looks_as_in_the_file(value: object, kind: str, expected: object
         ("user:pass@proxy", "http://proxy"),
         ("socks5://u:p@[::1]:1080", "socks5://[::1]:1080"),
         ("http://u:p@:1", "not a URL"),
+        ("http://user:1234/rest@proxy", "not a URL"),
         ("http://u:p@host:port", "not a URL"),
         ("http://[::1", "not a URL"),
     ],

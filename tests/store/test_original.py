@@ -541,11 +541,23 @@ def test_a_file_in_the_way_is_not_thrown_away(path: Path, monkeypatch: pytest.Mo
 def test_no_api_key_of_the_original_comes_over(path: Path) -> None:
     """It kept every header but Authorization, and ours keeps no key on disk. Everything else stays as it was."""
     secret = "sk-0123456789abcdefghij"
-    head = f"Accept: a\r\nX-Api-Key: {secret}\r\nApi-Key: {secret}\r\nX-Keyless: b\r\n"
-    (found,) = taken(path, {"request_header": head, "request_query": f"a=1&api_key={secret}&b=2"})
-    assert found.sent is not None
+    head = f"Accept: a\r\nX-Api-Key: {secret}\r\nX-My-Token: {secret}\r\nX-Other: {secret}\r\nX-Keyless: b\r\n"
+    told = f'{{"error":{{"message":"Incorrect API key provided: {secret}"}}}}'
+    query = f"a=1&api%5Fkey={secret}&signature={secret}&q={secret}&b=2"
+    (found,) = taken(
+        path,
+        {
+            "request_header": head, "request_query": query, "response_body": told, "request_body": f"hey {secret}",
+            "error": f'Post "https://me:{secret}@h/?key={secret}": EOF', "endpoint": f"https://u:{secret}@h",
+        },
+    )  # fmt: skip
+    assert found.sent is not None and found.failure is not None
     assert found.sent.headers.pairs() == [
-        ("Accept", "a"), ("X-Api-Key", "[redacted]"), ("Api-Key", "[redacted]"), ("X-Keyless", "b"),
+        ("Accept", "a"), ("X-Api-Key", "[redacted]"), ("X-My-Token", "[redacted]"), ("X-Other", "[redacted]"),
+        ("X-Keyless", "b"),
     ]  # fmt: skip
-    assert (found.query, "redacted" in found.flags) == ("a=1&api_key=[redacted]&b=2", True)
-    assert secret.encode() not in b"".join(file.read_bytes() for file in path.parent.glob("moonpalace.sqlite*"))
+    assert found.query == "a=1&api%5Fkey=[redacted]&signature=[redacted]&q=[redacted]&b=2"
+    assert (found.endpoint, found.failure.message) == ("https://h", 'Post "https://h/?key=[redacted]": EOF')
+    assert "redacted" in found.flags
+    kept = b"".join(file.read_bytes() for file in path.parent.glob("moonpalace.sqlite*"))
+    assert secret.encode() not in kept

@@ -18,10 +18,11 @@ import pytest
 
 from moonpalace.core.errors import StoreError
 from moonpalace.store.rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
-from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter
+from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, joined
 from moonpalace.store.sqlite.connect import open_writer
 from moonpalace.store.sqlite.joined import PLAIN, ZSTD, ZSTD_BESIDE, read_body, read_head
 from moonpalace.store.sqlite.pieces import Pieces, _Memory
+from moonpalace.wire.codecs import zstd
 
 RUN = RunRow("run")
 ROW = dict.fromkeys(EXCHANGE) | {
@@ -450,3 +451,23 @@ def test_a_killed_writer_leaves_a_sound_file(tmp_path: Path) -> None:
         written: Any = desk.writer._db.execute("SELECT uid FROM exchanges").fetchall()
         numbers = {int.from_bytes(uid, "big") // 100 * 100 for (uid,) in written}
         assert_kept(run / FILE_NAME, [each for number in numbers for each in batch(7, number)])
+
+
+def test_a_chain_that_goes_round_in_circles_is_damage(db: apsw.Connection, pieces: Pieces) -> None:
+    """No writer makes one; a damaged or made-up file must not hang whoever looks at it."""
+    body = b'{"messages":[%b]}' % b",".join(b'{"content":"%d%b"}' % (n, b"x" * 300) for n in range(3))
+    listed = pieces.request(body)
+    assert read_body(db, listed) == body
+    db.execute("UPDATE nodes SET parent = (SELECT max(id) FROM nodes) WHERE parent = 0")
+    with pytest.raises(apsw.CorruptError):
+        read_body(db, listed)
+
+
+@pytest.mark.parametrize("size", [joined.LARGEST + 1, 1], ids=["a bomb", "cut"])
+def test_what_cannot_be_unpacked_is_damage(db: apsw.Connection, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Kilobytes of zstd can stand for gigabytes."""
+    monkeypatch.setattr(joined, "LARGEST", 1000)
+    data = zstd.compress(bytes(1001)) if size > 1 else zstd.compress(bytes(1000))[:-3]
+    db.execute("INSERT INTO fragments VALUES (9, 0, 1, ?)", (data,))
+    with pytest.raises(apsw.CorruptError):
+        read_body(db, "[-9]")

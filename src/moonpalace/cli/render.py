@@ -82,9 +82,12 @@ def pretty(data: bytes) -> bytes:
 def cut_short(exchange: Exchange, name: str) -> str | None:
     """A sentence for stderr when the body of that side is not wholly kept."""
     body = body_of(exchange, name)
-    if body is None or body.length <= len(body.data) or body.decoded_from is not None:
+    if body is None or body.decoded_from is not None:
         return None
-    return f"note: of this body's {body.length} bytes the first {len(body.data)} are kept (see --body-limit)"
+    kept = len(body.data) + sum(span.original - span.kept for span in body.redactions)  # what the wire had of it
+    if body.length <= kept:
+        return None
+    return f"note: of this body's {body.length} bytes the first {kept} are kept (see --body-limit)"
 
 
 def side_notes(exchange: Exchange, *, request: bool, answer: bool) -> list[str]:

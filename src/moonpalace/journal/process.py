@@ -8,6 +8,7 @@ Source: proc(5), field 22 of /proc/<pid>/stat; /proc/sys/kernel/random/boot_id.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -81,3 +82,13 @@ def _exists_on_windows(pid: int) -> bool:
     kernel.GetExitCodeProcess(process, ctypes.byref(code))
     kernel.CloseHandle(process)
     return code.value == 259  # STILL_ACTIVE
+
+
+def leave_no_core() -> None:
+    """No core file of this process, for there are keys in its memory. What it starts may raise the limit again."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 from ..core.errors import StoreError
 from ..journal import runs
 from ..journal.locks import FileLock
+from ..journal.process import leave_no_core
 from ..store.rows import Story
 from ..store.sqlite import FILE_NAME, SqliteWriter, StoreBusy, StoreDamaged, ballast
 from ..store.sqlite.rows import from_tuples
@@ -278,7 +279,8 @@ class _Sentences:
 
 
 def _settle() -> None:
-    """Low priority, deaf to the terminal's signals, and no search for garbage in what is not garbage."""
+    """No core file, low priority, deaf to the terminal's signals, and no search for garbage in what is not garbage."""
+    leave_no_core()
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
             os.nice(10)

@@ -15,7 +15,7 @@ from ..core.exchange import Body, Exchange
 from ..core.headers import Headers
 from ..wire.curl import Call, Command, command
 from .listing import url
-from .sides import body_of, decoded, request_side, side
+from .sides import asked_instead, body_of, decoded, request_side, side
 
 _ORIGIN = re.compile(r"(?P<scheme>https?://)(?P<user>[^/?#]*@)?(?P<host>[^/?#@]+)")
 _SHOWN_OCTET = re.compile(rb"\\x([89a-f][0-9a-f])")
@@ -31,8 +31,8 @@ def curl(exchange: Exchange, sidecar: str | None = None) -> Command:
     message = side(exchange, name)
     headers = message.headers if message is not None else Headers()
     body, headers, notes = _body(body_of(exchange, name), headers)
-    if name == "asked":
-        notes = ("Nothing was sent to the API; this is what the client asked.", *notes)
+    if why := asked_instead(exchange):
+        notes = (f"{why[0].upper()}{why[1:]}.", *notes)
     where = url(exchange).removeprefix(origin[0]) or "/"
     if exchange.target.endswith("?") and not exchange.query:
         where += "?"

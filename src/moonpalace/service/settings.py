@@ -49,7 +49,7 @@ def proxy_shown(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
-    if not host:
+    if not host or "@" in parts.path + parts.query + parts.fragment:  # then part of a password stands for the host
         return "not a URL"
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")

@@ -77,9 +77,8 @@ def command(call: Call, sidecar: str | None = None) -> Command:
     if call.body is not None and literal:
         options.append("--data-raw " + quote(call.body))
     elif sidecar is not None and not literal:
-        options.append(
-            f'--data-binary @"$(dirname -- "${{BASH_SOURCE[0]:-.}}")"/{quote(sidecar.encode("utf-8", "surrogateescape"))}'
-        )
+        beside = quote(sidecar.encode("utf-8", "surrogateescape"))
+        options.append(f'--data-binary @"$(dirname -- "${{BASH_SOURCE[0]:-.}}")"/{beside}')
     elif not literal:
         options.append("--data-binary @-")
     text = "".join(f"# {note}\n" for note in notes)

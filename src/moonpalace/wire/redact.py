@@ -34,7 +34,7 @@ SECRET_PARAMETERS = frozenset(
 )  # fmt: skip
 # Not within a word (`disk-…`); but an escape may stand before it: `\nsk-…` in JSON, `%3Dsk-…` in a URL.
 _FREE = rb"(?:(?<![A-Za-z0-9_-]sk-)|(?<=\\[nrt]sk-)|(?<=%[0-9A-Fa-f]{2}sk-)|(?<=\\u[0-9A-Fa-f]{4}sk-))"
-_KEY_SHAPE = re.compile(rb"sk-" + _FREE + rb"(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{20,256}")
+KEY_SHAPE = re.compile(rb"sk-" + _FREE + rb"(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{20,256}")
 _KEY_BEGINNING = re.compile(rb"s(?:k(?:-" + _FREE + rb"[A-Za-z0-9_-]{0,256})?)?\Z")
 _CONTEXT = 9  # how far `_FREE` looks back from the end of `sk-`
 _SHORTEST = 8  # a shorter value would turn up by accident everywhere
@@ -216,7 +216,7 @@ class Redactor:
                 at = data.find(form, at + len(form))
         if b"sk-" in data:
             shift = len(before)
-            for match in _KEY_SHAPE.finditer(before + data if before else data, shift):
+            for match in KEY_SHAPE.finditer(before + data if before else data, shift):
                 # Not learnt: a page full of such words must not push the keys in use out of the memory.
                 spans.append((match.start() - shift, match.end() - shift, self.fingerprint(match[0])))
         spans.sort(key=lambda span: (span[0], -span[1]))

@@ -8,8 +8,8 @@
    It kept answers decoded, and local times without their zone.
 4. The same row has the same uid, whenever it is taken over. It is a UUIDv8, so none that is made for an exchange of
    ours can ever equal it.
-5. The original left `Authorization` out and kept every other header. API keys in headers and queries are replaced here
-   by `[redacted]`: ours keeps none. The rest stays as it was.
+5. The original left `Authorization` out and kept everything else. API keys are replaced here by `[redacted]`: ours
+   keeps none. The rest stays as it was.
 
 Source: what files of version 0.12.0 hold; RFC 9562 section 5.8.
 """
@@ -17,7 +17,6 @@ Source: what files of version 0.12.0 hold; RFC 9562 section 5.8.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -31,6 +30,7 @@ import msgspec
 from ...core.exchange import Stage, State
 from ...core.headers import Headers, unpack
 from ...wire.completion import read_answer, read_request
+from ...wire.mask import STAND_IN, mask_headers, mask_query, mask_text
 from ...wire.readable import readable
 from ..rows import CONTENT, EXCHANGE, Story
 
@@ -50,13 +50,10 @@ _LARGEST = 2**63
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _IN_PATH = "".join(set(_PRINTABLE) - set("%?#"))
 
-_KEY_LINE = re.compile(
-    rb"(?im)^((?:authorization|proxy-authorization|x-auth|[^:\r\n]*(?:api[-_]?key|access-key|-token|-secret|password))"
-    rb"[ \t]*:[ \t]*)[^\r\n]+"
-)
-_KEY_PARAMETER = re.compile(rb"(?i)((?:^|&)(?:key|api[-_]?key|access_token|token|auth|secret|client_secret|sig)=)[^&]+")
-_KEYS = {"request_header": _KEY_LINE, "response_header": _KEY_LINE, "request_query": _KEY_PARAMETER}
-_REDACTED = rb"\1[redacted]"
+_MASKS = {
+    "request_header": mask_headers, "response_header": mask_headers, "request_query": mask_query,
+    "request_body": mask_text, "response_body": mask_text, "error": mask_text, "endpoint": mask_text,
+}  # fmt: skip
 
 # What the original's texts say of the place, where no answer came; the first that is found.
 _STAGES = (
@@ -103,10 +100,10 @@ def raw(row: Mapping[str, Value], local_id: int, *, bodies: bool = True) -> Stor
 def _without_keys(row: Mapping[str, Value]) -> Mapping[str, Value]:
     """The same row by rule 5."""
     found = dict(row)
-    for name, pattern in _KEYS.items():
+    for name, mask in _MASKS.items():
         value = found.get(name)
         if isinstance(value, bytes):
-            found[name] = pattern.sub(_REDACTED, value)
+            found[name] = mask(value)
     return found
 
 
@@ -152,7 +149,7 @@ def _story(row: Mapping[str, Value], local_id: int) -> Story:
 
 
 def _redacted(row: Mapping[str, Value]) -> bool:
-    return any(b"[redacted]" in value for name in _KEYS if isinstance(value := row.get(name), bytes))
+    return any(STAND_IN in value for name in _MASKS if isinstance(value := row.get(name), bytes))
 
 
 def _made(name: bytes, exchange: Mapping[str, Any], said: Mapping[str, Any]) -> Story:

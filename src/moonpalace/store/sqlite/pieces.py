@@ -27,7 +27,7 @@ import apsw
 
 from ...wire.codecs import zstd
 from ...wire.history import cut
-from .joined import PLAIN, ZSTD, ZSTD_BESIDE, prefix
+from .joined import LARGEST, PLAIN, ZSTD, ZSTD_BESIDE, prefix
 from .slices import TOLD_AGAIN, slices
 
 _NO_PARENT = 0
@@ -201,7 +201,7 @@ class Pieces:
         return [f"-{self._fragment(each)}" for each in slices(data)]
 
     def _compressed(self, data: bytes, beside: bytes) -> str:
-        if len(data) < _WORTH:
+        if not _WORTH <= len(data) <= LARGEST:
             return self._sliced(data)
         if len(beside) in _TEXT:
             codec, packed = ZSTD_BESIDE, zstd.compress(data, level=_LEVEL, zstd_dict=prefix(beside))

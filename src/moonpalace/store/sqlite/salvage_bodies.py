@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from ...wire.codecs import zstd
-from .joined import PLAIN, ZSTD, prefix
+import apsw
+
+from .joined import PLAIN, ZSTD, unpacked
 from .salvage_pages import Pages
 from .salvage_tables import Tables, row
 
@@ -105,9 +106,7 @@ def _plain(found: dict[str, Any], beside: bytes | None) -> bytes | None:
     try:
         if found["codec"] == PLAIN:
             return data
-        if found["codec"] == ZSTD:
-            return zstd.decompress(data)
         # Without the text that it was compressed against it is nothing.
-        return None if beside is None else zstd.decompress(data, zstd_dict=prefix(beside))
-    except (zstd.ZstdError, ValueError):
+        return None if beside is None and found["codec"] != ZSTD else unpacked(found["codec"], data, beside)
+    except apsw.CorruptError:
         return None

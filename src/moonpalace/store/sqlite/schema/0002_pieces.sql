@@ -89,7 +89,8 @@ SELECT
                 FROM json_each(coalesce(c.request_text, c.sent_body, c.asked_body)) p
                 LEFT JOIN nodes n ON p.type = 'integer' AND n.id = p.value
                 UNION ALL
-                SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w JOIN nodes n ON n.id = w.parent
+                SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w
+                JOIN nodes n ON n.id = w.parent AND n.parent < n.id
             )
             SELECT coalesce(w.text, s.data) AS data FROM walk w LEFT JOIN fragments s ON s.id = w.fragment
             ORDER BY w.place, w.depth DESC
@@ -111,7 +112,8 @@ SELECT
                 FROM json_each(coalesce(c.answer_text, c.told_body)) p
                 LEFT JOIN nodes n ON p.type = 'integer' AND n.id = p.value
                 UNION ALL
-                SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w JOIN nodes n ON n.id = w.parent
+                SELECT w.place, w.depth + 1, n.parent, n.fragment, NULL FROM walk w
+                JOIN nodes n ON n.id = w.parent AND n.parent < n.id
             )
             SELECT coalesce(w.text, s.data) AS data FROM walk w LEFT JOIN fragments s ON s.id = w.fragment
             ORDER BY w.place, w.depth DESC
