@@ -21,7 +21,8 @@ from moonpalace.store.rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, St
 from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, joined
 from moonpalace.store.sqlite.connect import open_writer
 from moonpalace.store.sqlite.joined import PLAIN, ZSTD, ZSTD_BESIDE, read_body, read_head
-from moonpalace.store.sqlite.pieces import Pieces, _Memory
+from moonpalace.store.sqlite.ledger import Memory
+from moonpalace.store.sqlite.pieces import Pieces
 from moonpalace.wire.codecs import zstd
 
 RUN = RunRow("run")
@@ -197,7 +198,7 @@ def test_a_missing_piece_is_damage_and_not_a_shorter_body(db: apsw.Connection, p
 
 def test_memory_is_bounded_and_keeps_what_is_used() -> None:
     """A session of days must not grow the librarian."""
-    memory: _Memory[int, int] = _Memory(10)
+    memory: Memory[int, int] = Memory(10)
     for number in range(1000):
         memory.put(number, number)
         assert memory.get(0 if number < 5 else 3) is not None or number < 3
