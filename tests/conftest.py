@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,6 +20,10 @@ def _no_steering() -> None:
     """Proxies and keys of the machine must steer neither the clients nor the program under test."""
     for name in [name for name in os.environ if _STEERING.fullmatch(name)]:
         del os.environ[name]
+    # Under nohup, or in the background of a script, some are ignored, and what we start would inherit that.
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (getattr(signal, "SIGHUP", 0), signal.SIG_DFL)):
+        if number and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture

@@ -65,11 +65,10 @@ class Foreground:
             ) from None
         except OSError as error:
             raise NotExecutableError(f"{command[0]} cannot be executed ({error.strerror})") from None
-        self._child = child
-        for number in self._early:
-            child.send_signal(number)
         if hasattr(signal, "sigwaitinfo"):
             self._wait_for_signals(child, watch)
+        else:
+            self._know(child)
         code = child.wait()
         self._over = True
         watch()
@@ -80,6 +79,8 @@ class Foreground:
         awaited = {*self._before, signal.SIGCHLD}
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
         try:
+            # Not before they are blocked: one in between would be taken for the keyboard's.
+            self._know(child)
             while child.poll() is None:
                 info = signal.sigwaitinfo(awaited)
                 if info.si_signo == signal.SIGCHLD:
@@ -90,6 +91,12 @@ class Foreground:
                 pass  # it was for the program, like the Ctrl-C that ended it
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _know(self, child: subprocess.Popen[bytes]) -> None:
+        """From now on it is there; it gets what came before."""
+        self._child = child
+        for number in self._early:
+            child.send_signal(number)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._over:

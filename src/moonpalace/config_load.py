@@ -79,7 +79,7 @@ def _key(
             )
         return key or None, source
     if key_file is not None and key_file_source.startswith("flag"):
-        return _read_key_file(key_file, notes), key_file_source
+        return _read_key_file(key_file, key_file_source, notes), key_file_source
     if env.get(KEY_VARIABLE):
         try:
             return values.key(env[KEY_VARIABLE]) or None, f"environment {KEY_VARIABLE}"
@@ -89,21 +89,22 @@ def _key(
         _note_readable(file, _mode(file), notes)
         return key, source
     if key_file is not None:
-        return _read_key_file(key_file, notes), key_file_source
+        return _read_key_file(key_file, key_file_source, notes), key_file_source
     return None, "default"
 
 
-def _read_key_file(path: Path, notes: list[str]) -> str:
+def _read_key_file(path: Path, source: str, notes: list[str]) -> str:
     """The key in that file. Cost: one read; the file may be a pipe, so it is opened once."""
+    named = "--key-file" if source.startswith("flag") else f"{source}: key-file"
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(_KEY_FILE_LARGEST)
     except OSError as error:
-        raise UsageError(f"--key-file: {path} cannot be read ({error.strerror})") from None
+        raise UsageError(f"{named}: {path} cannot be read ({error.strerror})") from None
     key = data.decode("ascii", "replace").strip()
     if not key or not all("!" <= char <= "~" for char in key):
-        raise UsageError(f"--key-file: {path} must hold the key alone, on one line of visible ASCII characters")
+        raise UsageError(f"{named}: {path} must hold the key alone, on one line of visible ASCII characters")
     _note_readable(path, mode, notes)
     return key
 

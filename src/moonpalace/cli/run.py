@@ -46,7 +46,15 @@ class RunCommand(Command):
         return at
 
 
+def _refuse(_ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Why by hand: click would offer an option that begins alike."""
+    if value is not None:
+        raise UsageError(f"run serves this machine alone, on a port that is free; leave {param.opts[-1]} out")
+
+
 @click.command("run", cls=RunCommand)
+@click.option("-p", "--port", hidden=True, expose_value=False, callback=_refuse)
+@click.option("--host", hidden=True, expose_value=False, callback=_refuse)
 @with_flags(_FLAGS)
 @switch("--log", help="Show the request log, among what the program writes.")
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="-- CMD [ARG]...")

@@ -14,6 +14,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from shlex import quote
 
 from ..core.errors import UsageError
 
@@ -41,7 +42,10 @@ def prepare_home(home: Path) -> list[str]:
         return []
     used = any(home.iterdir())
     if used and found.st_mode & 0o022:
-        raise UsageError(f"other users may write into {home}: look through what is in it, then run: chmod 700 {home}")
+        raise UsageError(
+            f"other users may write into {home}: look through what is in it, then run: "
+            f"chmod 700 {quote(os.fspath(home))}"
+        )
     os.chmod(home, 0o700)
     return [f"{home} was open to other users; it is private to you now (0700)"] if used else []
 

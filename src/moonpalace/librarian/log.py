@@ -18,23 +18,14 @@ from typing import Any
 
 from ..core.exchange import Exchange, Message
 from ..kimi.headers import read_headers
+from ..text.safe import line as visible
 from ..wire.encoding import decode_body
 
 _ERROR_LINES = 20
 _ERROR_BYTES = 4096
 _GREEN, _YELLOW, _WHITE, _BRIGHT_GREEN, _RED, _BOLD_RED = "32;1", "33;1", "97;1", "92", "31", "31;1"
 
-# Control characters, and what has no width or turns the direction of the text; lone surrogates.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
 _Paint = Callable[[str, str], str]
-
-
-def visible(text: str) -> str:
-    """The text with everything escaped that is not seen or moves the cursor."""
-    return _UNSEEN.sub(lambda found: _escape(found[0]), text)
 
 
 def text_block(x: Exchange, *, colour: bool = False) -> str:
@@ -191,11 +182,3 @@ def _plain(text: str, _: str) -> str:
 
 def _painted(text: str, colour: str) -> str:
     return f"\x1b[{colour}m{text}\x1b[0m"
-
-
-def _escape(character: str) -> str:
-    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
-    if named:
-        return named
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
