@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import trustme
 
 from moonpalace.core.exchange import Exchange, Message
+from moonpalace.testing.connect_proxy import ConnectProxy
 from moonpalace.testing.kimi_shapes import Reply, kimi_upstream
 from moonpalace.testing.program import Program
 from moonpalace.testing.upstream import Request, Upstream
@@ -95,3 +98,23 @@ def programs() -> Iterator[Callable[..., Program]]:
     yield start
     for program in made:
         program.close()
+
+
+@pytest.fixture
+def proxies() -> Iterator[Callable[..., ConnectProxy]]:
+    """Makes HTTP proxies that end with the test."""
+    made: list[ConnectProxy] = []
+
+    def make(*args: Any, **options: Any) -> ConnectProxy:
+        made.append(ConnectProxy(*args, **options))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy.close()
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority of our own."""
+    return trustme.CA()

@@ -17,6 +17,7 @@ from moonpalace.testing.kimi_shapes import Kimi, kimi_upstream
 from moonpalace.testing.program import UNSET, Program, clean_environment, run_start
 from moonpalace.testing.rawclient import RawClient
 from moonpalace.testing.upstream import Upstream
+from moonpalace.testing.waiting import wait_for_words
 
 resource = pytest.importorskip("resource")
 BODY = b'{"model":"kimi-k3","messages":[]}'
@@ -40,15 +41,6 @@ def ask(program: Program, count: int, body: bytes = BODY) -> list[str]:
             assert (answer.status, answer.ended) == (200, "clean")
             found.append(str(answer.header("x-moonpalace-id")))
     return found
-
-
-def wait_for_words(program: Program, words: str, limit: float = 10.0) -> None:
-    """Until they stand on stderr. Raises: TimeoutError."""
-    until = time.monotonic() + limit
-    while words not in program.stderr:
-        if time.monotonic() > until:
-            raise TimeoutError(f"not said: {words}\n{program.stderr[-2000:]}")
-        time.sleep(0.01)
 
 
 def lost_records(program: Program) -> int:

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,26 +66,6 @@ class Doctor:
 def doctor(tmp_path: Path) -> Doctor:
     """A doctor in a fresh home."""
     return Doctor(tmp_path)
-
-
-@pytest.fixture
-def proxies() -> Iterator[Callable[..., ConnectProxy]]:
-    """Makes HTTP proxies that end with the test."""
-    made: list[ConnectProxy] = []
-
-    def make(*args: Any, **options: Any) -> ConnectProxy:
-        made.append(ConnectProxy(*args, **options))
-        return made[-1]
-
-    yield make
-    for proxy in made:
-        proxy.close()
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """A certificate authority of our own."""
-    return trustme.CA()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from moonpalace.testing.numbered import Follower, NumberedUpstream, content
 from moonpalace.testing.program import Program
 from moonpalace.testing.rawclient import Answer, RawClient, request
 from moonpalace.testing.upstream import Connection, Over, Step, Upstream
+from moonpalace.testing.waiting import wait_until
 
 SOAK = bool(os.environ.get("MOONPALACE_SOAK"))
 SEED = 20_261_120
@@ -36,15 +37,6 @@ def numbered() -> Iterator[NumberedUpstream]:
     made = NumberedUpstream()
     yield made
     made.close()
-
-
-def wait_until(holds: Callable[[], bool], what: str, limit: float = 15.0) -> None:
-    """Raises: TimeoutError."""
-    until = time.monotonic() + limit
-    while not holds():
-        if time.monotonic() > until:
-            raise TimeoutError(what)
-        time.sleep(0.01)
 
 
 # --- F36

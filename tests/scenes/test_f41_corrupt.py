@@ -20,6 +20,7 @@ from moonpalace.testing.kimi_shapes import kimi_upstream
 from moonpalace.testing.program import Program
 from moonpalace.testing.rawclient import RawClient
 from moonpalace.testing.upstream import Upstream
+from moonpalace.testing.waiting import wait_for_words
 
 BODY = b'{"model":"kimi-k3","messages":[{"role":"user","content":"%b"}]}'
 soak = pytest.mark.skipif(not os.environ.get("MOONPALACE_SOAK"), reason="soak only")
@@ -69,13 +70,6 @@ class Load:
         self._thread.join(20)
         assert self.failed is None
         return self.asked
-
-
-def wait_for_words(program: Program, words: str, limit: float = 30.0) -> None:
-    until = time.monotonic() + limit
-    while words not in program.stderr:
-        assert time.monotonic() < until, f"not said: {words}\n{program.stderr[-2000:]}"
-        time.sleep(0.01)
 
 
 def damage(path: Path, how: str) -> None:

@@ -6,9 +6,8 @@ import datetime
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
@@ -23,26 +22,6 @@ from moonpalace.testing.upstream import Fin, Read, ReadSome, Reset, Send, Stall,
 OK: Sequence[Step] = (Read(), Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Fin())
 Programs = Callable[..., Program]
 Upstreams = Callable[..., Upstream]
-
-
-@pytest.fixture
-def proxies() -> Iterator[Callable[..., ConnectProxy]]:
-    """Makes HTTP proxies that end with the test."""
-    made: list[ConnectProxy] = []
-
-    def make(*args: Any, **options: Any) -> ConnectProxy:
-        made.append(ConnectProxy(*args, **options))
-        return made[-1]
-
-    yield make
-    for proxy in made:
-        proxy.close()
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Our own certificate authority."""
-    return trustme.CA()
 
 
 @pytest.fixture

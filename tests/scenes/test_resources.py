@@ -24,6 +24,7 @@ from moonpalace.testing.numbered import Follower, NumberedUpstream, content
 from moonpalace.testing.program import Program, clean_environment
 from moonpalace.testing.rawclient import Answer, RawClient, request
 from moonpalace.testing.upstream import Request, Send, Step, Upstream, Wait
+from moonpalace.testing.waiting import wait_until
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(not processes.available, reason="needs /proc to measure")
@@ -61,15 +62,6 @@ def numbered() -> Iterator[NumberedUpstream]:
     made = NumberedUpstream()
     yield made
     made.close()
-
-
-def wait_until(holds: Callable[[], bool], what: str, limit: float = 15.0) -> None:
-    """Raises: TimeoutError."""
-    until = time.monotonic() + limit
-    while not holds():
-        if time.monotonic() > until:
-            raise TimeoutError(what)
-        time.sleep(0.02)
 
 
 def limit(pid: int, kind: int, size: int) -> None:

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from moonpalace.testing import processes
 from moonpalace.testing.kimi_shapes import Kimi, kimi_upstream
 from moonpalace.testing.program import clean_environment, every_file, open_reader
 from moonpalace.testing.upstream import Fin, Pause, Request, Send, Step, Upstream
+from moonpalace.testing.waiting import wait_until
 
 KEY = "sk-run-0123456789abcdefghijklmnopqrstuvwx"
 ASK = """
@@ -86,15 +86,6 @@ def rows(home: Path) -> list[Exchange]:
     reader = open_reader(home / ".moonpalace")
     with contextlib.closing(reader) if reader else contextlib.nullcontext():
         return reader.recent(0) if reader else []
-
-
-def wait_until(holds: Callable[[], object], limit: float = 20.0) -> None:
-    """Looks again and again. Raises: TimeoutError."""
-    until = time.monotonic() + limit
-    while not holds():
-        if time.monotonic() > until:
-            raise TimeoutError
-        time.sleep(0.01)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from moonpalace.testing.numbered import Follower, NumberedUpstream, content
 from moonpalace.testing.program import Program
 from moonpalace.testing.rawclient import RawClient, request
 from moonpalace.testing.upstream import Fin, Read, Send, Stall, Upstream, Wait
+from moonpalace.testing.waiting import wait_until
 
 BODY = b'{"model":"kimi-k3","messages":[]}'
 STOPS = [signal.SIGTERM, signal.SIGINT]
@@ -40,15 +41,6 @@ def kimi() -> Iterator[tuple[Upstream, Kimi]]:
     upstream, made = kimi_upstream()
     yield upstream, made
     upstream.close()
-
-
-def wait_until(holds: Callable[[], bool], what: str, limit: float = 10.0) -> None:
-    """Raises: TimeoutError."""
-    until = time.monotonic() + limit
-    while not holds():
-        if time.monotonic() > until:
-            raise TimeoutError(what)
-        time.sleep(0.01)
 
 
 def refuses(port: int) -> bool:

@@ -22,6 +22,7 @@ from moonpalace.testing.numbered import Follower, NumberedUpstream
 from moonpalace.testing.program import Program
 from moonpalace.testing.rawclient import RawClient
 from moonpalace.testing.upstream import Upstream
+from moonpalace.testing.waiting import wait_for_words
 
 SOAK = bool(os.environ.get("MOONPALACE_SOAK"))
 HELD_S = 60.0 if SOAK else 2.0
@@ -72,15 +73,6 @@ def ask(program: Program, count: int, took: list[float] | None = None) -> list[s
             if took is not None:
                 took.append(time.monotonic() - began)
     return found
-
-
-def wait_for_words(program: Program, words: str, limit: float = 15.0) -> None:
-    """Until they stand on stderr. Raises: TimeoutError."""
-    until = time.monotonic() + limit
-    while words not in program.stderr:
-        if time.monotonic() > until:
-            raise TimeoutError(f"not said: {words}\n{program.stderr[-2000:]}")
-        time.sleep(0.01)
 
 
 def listed(program: Program) -> list[str]:

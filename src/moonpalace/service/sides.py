@@ -84,18 +84,14 @@ def answer_content(exchange: Exchange, merge: bool) -> bytes:
 
 def decoded(body: Body, headers: Headers) -> Content:
     """The kept bytes of a body with the Content-Encoding undone, as far as that goes."""
-    encoding = ", ".join(value.decode("latin-1") for value in headers.get_all(b"content-encoding")).strip().lower()
-    if encoding in ("", "identity") or body.decoded_from == 0:
+    if headers.get(b"content-encoding") is None:
         return Content(body.data)
-    from ..wire.encoding import decode_body
+    from ..wire.encoding import decode_message
 
-    wire = body.data if body.decoded_from is None else body.data[: body.decoded_from]
-    result = decode_body([wire], encoding)
-    if body.decoded_from is not None:  # the encoded part just stops there, which is no problem
-        return Content(result.data + body.data[body.decoded_from :])
-    if result.problem is not None and not result.data:
-        return Content(body.data, result.problem)
-    return Content(result.data, result.problem)
+    data, problem = decode_message(headers, body.data, body.decoded_from)
+    if data is None or (problem is not None and not data):
+        return Content(body.data, problem)
+    return Content(data, problem)
 
 
 def side_object(message: Message | None) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
 
+from ..core.headers import Headers
 from .codecs import CODECS
 from .stages import Bounds, Stage, Wire
 
@@ -143,3 +144,17 @@ def decode_body(
             out.write(decoder.feed(b"", _BLOCK))
         ends.append(out.tell())
     return Decoded(out.getvalue(), tuple(ends), decoder.close())
+
+
+def decode_message(headers: Headers, body: bytes, decoded_from: int | None = None) -> tuple[bytes | None, str | None]:
+    """A body without the Content-Encoding of its head, and what went wrong; no body where it has no coding.
+
+    From `decoded_from` on it is decoded already: that the coded part just stops there is no problem.
+    """
+    encoding = ", ".join(value.decode("latin-1") for value in headers.get_all(b"content-encoding"))
+    if not codings(encoding) or decoded_from == 0:
+        return None, None
+    if decoded_from is None:
+        found = decode_body([body], encoding)
+        return found.data, found.problem
+    return decode_body([body[:decoded_from]], encoding).data + body[decoded_from:], None

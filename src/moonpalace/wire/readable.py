@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..core.headers import Headers
 from .completion import merged
-from .encoding import codings, decode_body
+from .encoding import decode_message
 
 
 def readable(headers: Headers, body: bytes, decoded_from: int | None = None) -> bytes | None:
@@ -20,11 +20,4 @@ def readable(headers: Headers, body: bytes, decoded_from: int | None = None) -> 
 
 def decoded(headers: Headers, body: bytes, decoded_from: int | None = None) -> bytes | None:
     """What a body is without its content coding; None where it has none, or nothing could be decoded."""
-    encoding = ", ".join(value.decode("latin-1") for value in headers.get_all(b"content-encoding"))
-    if not codings(encoding) or decoded_from == 0:
-        return None
-    wire = body if decoded_from is None else body[:decoded_from]
-    inner = decode_body([wire], encoding).data
-    if decoded_from is not None:
-        inner += body[decoded_from:]
-    return inner or None
+    return decode_message(headers, body, decoded_from)[0] or None

@@ -45,6 +45,7 @@ _OWN_ID = re.compile(rb"(?i:\nx-moonpalace-id:)([ !#-\[\]-~]*)\r\n\Z")
 _LAST_LINE = 80  # bytes at the end of a head in which that line stands
 _END = b"\r\n"
 _LITTLE = 64
+_ONCE = ""  # in place of a piece: it came, and has none yet
 
 
 class Pieces:
@@ -143,10 +144,15 @@ class Pieces:
         return f"[{','.join(pieces)}]"
 
     def _rest(self, data: bytes) -> list[str]:
-        """The pieces for what stands outside of arrays. A little text stands in the row: that is shorter."""
-        if len(data) <= _LITTLE and data.isascii() and (text := data.decode("ascii")).isprintable():
-            return [json.dumps(text)] if text else []
-        return [f"-{self._fragment(each)}" for each in slices(data)]
+        """The pieces for what stands outside of arrays. A little text stands in the row until it comes again."""
+        if not data:
+            return []
+        if len(data) > _LITTLE or not data.isascii():
+            return [f"-{self._fragment(each)}" for each in slices(data)]
+        if self._short.get(data) is None and (text := data.decode("ascii")).isprintable():
+            self._short.put(data, _ONCE)
+            return [json.dumps(text)]
+        return [self._piece(data)]
 
     def _compressed(self, data: bytes, beside: bytes) -> str:
         if not _WORTH <= len(data) <= LARGEST:
@@ -176,7 +182,7 @@ class Pieces:
         if len(data) > _SHORT:
             return f"-{self._fragment(data)}"
         found = self._short.get(data)
-        if found is None:
+        if not found:
             found = f"-{self._fragment(data)}"
             self._short.put(data, found)
         return found

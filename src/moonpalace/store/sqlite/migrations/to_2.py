@@ -28,7 +28,7 @@ _OLD = (
 
 def convert(db: apsw.Connection) -> None:
     """Fill `contents` from `contents_1` and drop that."""
-    pieces = Pieces(db)
+    pieces = Pieces(db, waits=True)
     ids: Any = db.execute("SELECT exchange_id FROM contents_1 ORDER BY exchange_id").fetchall()
     select = f"SELECT {', '.join(_OLD)} FROM contents_1 WHERE exchange_id = ?"
     statement = insert("INSERT")
@@ -38,6 +38,7 @@ def convert(db: apsw.Connection) -> None:
         said["request_text"] = text(said, "sent" if said["sent_body"] is not None else "asked")
         said["answer_text"] = text(said, "told")
         db.execute(statement, (row_id, *stored(pieces, said)))
+        pieces.flush()
         own_id = unpack(said["asked_headers"] or b"").get(b"x-request-id")
         if own_id:
             name = own_id.decode("utf-8", "backslashreplace")
