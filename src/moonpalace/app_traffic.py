@@ -28,8 +28,8 @@ from .journal import process, runs
 from .journal.records import RunEnded, RunStarted
 from .journal.writer import Journal
 from .net import bind, loop, proxy_env, tls
+from .net.gate import Gate
 from .net.origin import Origin, parse_base_url
-from .proxy.gate import Gate
 from .proxy.routes import Route, Routes
 from .proxy.server import Proxy, Settings
 from .wire.redact import Redactor

@@ -14,6 +14,7 @@ PURE = BASE | {"transforms", "rules", "query"}
 ALLOWED = {
     "core": set(),
     "text": {"core"},
+    "extract": {"core", "text"},
     "kimi": {"core"},
     "wire": {"core"},
     "transforms": BASE,
@@ -25,10 +26,11 @@ ALLOWED = {
     "proxy": PURE | {"net", "journal"},
     "librarian": PURE | {"store", "journal"},
     "service": PURE | {"store", "journal"},
+    "mock": PURE | {"net", "service", "extract"},
     "cli": PURE | {"service", "config", "app"},
-    "testing": PURE | {"store", "journal", "service", "net"},
+    "testing": PURE | {"store", "journal", "service", "net", "mock", "extract"},
     "config": {"core"},
-    "app": PURE | {"store", "journal", "net", "proxy", "librarian", "service", "config"},
+    "app": PURE | {"store", "journal", "net", "proxy", "librarian", "service", "config", "mock", "extract"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -17,11 +17,11 @@ from ..core.headers import HeaderLine
 from ..core.ids import uid_text
 from ..journal.records import ASKED, TOLD
 from ..net.connect import ConnectFailure, connect
+from ..net.gate import Refusal
 from ..net.listener import ClientConnection
 from ..net.upstream import UpstreamConnection
 from ..wire import http1
 from .answers import error_body, own_answer
-from .gate import Refusal
 from .heads import Edit, to_client, to_upstream
 from .routes import Route
 from .scribe import Note

@@ -20,13 +20,13 @@ from ..core.ids import UidMaker, uid_text
 from ..journal.writer import Journal
 from ..net import peer as peers
 from ..net.door import Door
+from ..net.gate import Gate, Refusal
 from ..net.listener import ClientConnection
 from ..net.outbox import Outbox
 from ..wire import http1
 from ..wire.redact import Redactor
 from .answers import error_body, own_answer
 from .driver import Flow
-from .gate import Gate, Refusal
 from .room import Room
 from .routes import Routes
 from .scribe import Note, Scribe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moonpalace.proxy.gate import Gate, split_host
+from moonpalace.net.gate import Gate, split_host
 from moonpalace.wire.http1 import Malformed, RequestHead, parse_request_head
 
 PORT = 9988
