@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .app_mock import Job
     from .config import Config
     from .config_home import Place
     from .service.cleanup import Cleaning
@@ -30,6 +31,13 @@ def run(config: Config, command: Sequence[str], say: Callable[[str], None], umas
     from .app_run import run
 
     return run(config, command, say, umask)
+
+
+def mock(job: Job) -> int:
+    """Run a Kimi API on this machine until it is told to stop. Gives the exit code. Raises: MoonPalaceError."""
+    from .app_mock import mock
+
+    return mock(job)
 
 
 def clean_up(place: Place) -> Cleaning:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +23,7 @@ from typing import Any, Protocol
 from . import __version__
 from .app_beside import Librarian, Notices
 from .config import Config, StartConfig
+from .config_values import MOCK
 from .core.errors import UsageError
 from .core.ids import UidMaker, uid_text
 from .journal import home as home_folder
@@ -64,7 +67,8 @@ def start(config: Config, leash: Leash | None = None) -> int:
 
 def _start(config: Config, leash: Leash | None) -> int:
     settings = config.start
-    routes = _routes(config)
+    inside = bind.bind("127.0.0.1", 0) if settings.endpoint == MOCK else []
+    routes = _routes(config, inside)
     notes = home_folder.prepare_home(config.home)
     redactor = Redactor(home_folder.salt(config.home), [settings.key.encode()] if settings.key else [])
     sockets = bind.bind(settings.host, settings.port)
@@ -102,6 +106,12 @@ def _start(config: Config, leash: Leash | None) -> int:
         journal = Journal(run.path, opened, events, trouble=notices.say)
         proxy = Proxy(routes, gate, redactor, journal, served, say=notices.say)
         told = _listen_to_signals(events, proxy, notices.say)
+        async with AsyncExitStack() as stack:
+            if inside:
+                await _serve_mock(stack, settings, inside, notices.say)
+            return await serve(journal, proxy, events, told)
+
+    async def serve(journal: Journal, proxy: Proxy, events: asyncio.AbstractEventLoop, told: asyncio.Event) -> int:
         await proxy.serve(sockets)
         if leash is None:
             kept = "" if settings.store else "; nothing is kept (--no-store)"
@@ -179,8 +189,20 @@ def _listen_to_signals(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Cal
     return told
 
 
-def _routes(config: Config) -> Routes:
-    """The endpoint and the routes, each with its way there."""
+async def _serve_mock(
+    stack: AsyncExitStack, settings: StartConfig, sockets: list[socket.socket], say: Callable[[str], None]
+) -> None:
+    """The mock behind `--endpoint mock`, in this process."""
+    from .app_mock import serving
+    from .mock.setup import MockSettings
+
+    scenarios = () if settings.mock_scenario is None else (settings.mock_scenario,)
+    server = await stack.enter_async_context(serving(MockSettings(scenarios=scenarios), sockets, tell=say))
+    say(f"endpoint => a mock inside (profile {server.api.world.profile.year}); any key that begins with sk- will do")
+
+
+def _routes(config: Config, mock: list[socket.socket]) -> Routes:
+    """The endpoint and the routes, each with its way there. `mock`: where the one inside listens."""
     ca_file = str(config.start.ca_file) if config.start.ca_file else None
     contexts: dict[str, Any] = {}
 
@@ -202,7 +224,12 @@ def _routes(config: Config) -> Routes:
         )  # fmt: skip
 
     key = config.start.key.encode() if config.start.key else None
-    endpoint = Route(b"", origin(config.start.endpoint), key)
+    if mock:
+        _, port = mock[0].getsockname()[:2]
+        main = Origin("http", "127.0.0.1", port, b"", MOCK)
+    else:
+        main = origin(config.start.endpoint)
+    endpoint = Route(b"", main, key)
     return Routes(endpoint, [Route(r.prefix.encode(), origin(r.url)) for r in config.start.routes])
 
 

@@ -27,6 +27,7 @@ class StartConfig:
     port: int = 9988
     host: str = "127.0.0.1"
     endpoint: str = "https://api.moonshot.cn"
+    mock_scenario: Path | None = None
     routes: tuple[Route, ...] = ()
     key: str | None = field(default=None, repr=False)
     key_file: Path | None = None

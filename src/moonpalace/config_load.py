@@ -34,7 +34,7 @@ def load(flags: Mapping[str, object], env: Mapping[str, str], *, proxies: Mappin
     from_file = {name for name, (_, source) in found.items() if source != "default"}
     for name, raw in flags.items():
         found[name] = (_flag(BY_NAME[name], raw), f"flag --{name}")
-    for name in ("key-file", "ca-file"):
+    for name in ("key-file", "ca-file", "mock-scenario"):
         if found[name][0] is not None:
             raw, source = found[name]
             found[name] = (_path(raw, home if name in from_file - flags.keys() else None, env), source)
@@ -43,6 +43,8 @@ def load(flags: Mapping[str, object], env: Mapping[str, str], *, proxies: Mappin
     settings["routes"] = _routes(settings["routes"], found["route"][1])
     start = StartConfig(**settings)
     _check_host(start, notes)
+    if start.mock_scenario is not None and start.endpoint != values.MOCK:
+        raise UsageError(f"{found['mock-scenario'][1]}: scenarios are for the mock; set the endpoint to mock, too")
     sources = {name: source for name, (_, source) in found.items()}
     _note_later(sources, start, notes)
     return Config(home, start, file, sources, tuple(notes), proxies, no_color)

@@ -217,6 +217,14 @@ def base_url(value: object) -> str:
     return f"{parts.scheme}://{authority}{parts.path.rstrip('/')}"
 
 
+MOCK = "http://moonpalace.mock"  # stands for the mock inside of the proxy; no name that anybody could have
+
+
+def endpoint(value: object) -> str:
+    """A base URL; or `mock`, for which `MOCK` stands from here on."""
+    return MOCK if value == "mock" else base_url(value)
+
+
 def route(value: object) -> Route:
     """`PREFIX=URL`, the prefix beginning with a slash and not ending with one."""
     prefix, mark, url = text(value).strip().partition("=")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "start": "Start the proxy.",
     "run": "Run a program behind a proxy of its own.",
+    "mock": "Run a Kimi API on this machine.",
     "list": "List the newest exchanges.",
     "inspect": "Look at one exchange.",
     "export": "Export an exchange as a case or as a curl command.",

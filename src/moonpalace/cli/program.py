@@ -68,10 +68,10 @@ _ENDPOINT = f"{__name__}.endpoint"
 def _keep_endpoint(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is None or ctx.resilient_parsing:
         return
-    from ..config_values import BadValue, base_url
+    from ..config_values import BadValue, endpoint
 
     try:
-        ctx.meta[_ENDPOINT] = base_url(value)
+        ctx.meta[_ENDPOINT] = endpoint(value)
     except BadValue as error:
         raise UsageError(f"--endpoint {error}") from None
 

@@ -60,6 +60,10 @@ _ROWS = (
     Form("content_filter", 400, CONTENT_FILTER,
          "The request was rejected because it was considered high risk"),
     Form("invalid_request", 400, INVALID, "Invalid request: {details}"),
+    Form("field_type", 400, INVALID,
+         "Invalid request: the `{field}` field in the request (expected type {expected}) is illegal, and {got} is not "
+         "acceptable"),
+    Form("messages_empty", 400, INVALID, "Invalid request: messages must not be empty"),
     Form("input_too_long", 400, INVALID, "Input token length too long"),
     Form("context_exceeded", 400, INVALID,
          "Invalid request: Your request exceeded model token limit: {limit} (requested: {requested})",
@@ -73,9 +77,20 @@ _ROWS = (
          "thinking is enabled but reasoning_content is missing in assistant tool call message at index {index}"),
     Form("message_empty", 400, INVALID,
          "Invalid request: the message at position {index} with role '{role}' must not be empty"),
+    Form("part_type", 400, INVALID,
+         "Invalid request: the message at position {index} with role '{role}' contains an invalid part type: {part}"),
+    Form("image_input", 400, INVALID, "Invalid request: Image input not supported for model {model}"),
     Form("text_empty", 400, INVALID, "text content is empty"),
     Form("tool_call_id", 400, INVALID, "tool_call_id not found",
-         older=(("2025", "tool_call_id  is not found"),)),
+         older=(("2025", "Invalid request: tool_call_id {id} is not found"),)),
+    Form("unanswered", 400, INVALID,
+         "Invalid request: an assistant message with 'tool_calls' must be followed by tool messages responding to each "
+         "'tool_call_id'. The following tool_call_ids did not have response messages: {ids}"),
+    Form("tool_type", 400, INVALID,
+         "Invalid request: unknown tool type: {type}, currently only function and plugin are supported"),
+    Form("function_name", 400, INVALID,
+         "Invalid request: function name is invalid, must start with a letter and can contain letters, numbers, "
+         "underscores, and dashes"),
     Form("function_duplicated", 400, INVALID, "function name {name} is duplicated"),
     Form("root_type", 400, INVALID,
          'tools.function.parameters.type is required and must be "object"'),
@@ -84,6 +99,8 @@ _ROWS = (
     Form("tokenization", 400, INVALID, "Invalid request: tokenization failed"),
     Form("stop_too_many", 400, INVALID,
          "stop array too long. Expected an array with maximum length {limit}, but got {count}"),
+    Form("top_logprobs", 400, INVALID, "Invalid request: logprobs must be set to true if top_logprobs is used"),
+    Form("responses_effort", 400, INVALID, 'reasoning.effort value "{value}" is not supported'),
     Form("image_url", 400, INVALID, "unsupported image url"),
     Form("file_purpose", 400, INVALID, "Invalid purpose: only {allowed} accepted"),
     Form("file_too_large", 400, INVALID,
@@ -167,7 +184,7 @@ _ROWS = (
 FORMS = {form.name: form for form in _ROWS}
 
 
-def violate(name: str, year: str = "2026", at: str = "", **values: object) -> Violation:
+def violate(name: str, /, year: str = "2026", at: str = "", **values: object) -> Violation:
     """The error of that name, worded as in that year. Raises: KeyError for a value that the template wants."""
     form = FORMS[name]
     return Violation(form, form.template(year).format_map(values), at)

@@ -40,9 +40,14 @@ class Profile:
     mfjs_any_of: str = _switch("refused", "anyOf beside type in a schema", choices=("refused", "accepted"))
     mfjs_limits: str = _switch("code", "which published limits of MFJS count", choices=("code", "prose"))
     k2_max_tokens: int = _switch(32768, "default of max_tokens of K2 models without thinking, of K2.5 and K2.6")
-    k3_disabled: str = _switch("honoured", "thinking disabled on kimi-k3", choices=("honoured", "refused"))
-    k3_named_tool: str = _switch("ignored", "tool_choice that names a function on kimi-k3",
-                                 choices=("ignored", "honoured"))
+    k3_disabled: str = _switch("honoured", "thinking disabled on kimi-k3", choices=("honoured", "refused", "ignored"))
+    k3_effort: str = _switch("checked", "reasoning_effort on kimi-k3 that is not low, high or max",
+                             choices=("checked", "ignored"))
+    k3_logprobs: str = _switch("honoured", "logprobs on kimi-k3", choices=("honoured", "refused"))
+    k3_named_tool: str = _switch("refused", "tool_choice that names a function on kimi-k3",
+                                 choices=("ignored", "honoured", "refused"))
+    partial_reasoning: str = _switch("needed", "reasoning_content beside partial while thinking is on",
+                                     choices=("needed", "free"))
     k3_hidden_tokens: int = _switch(0, "tokens that the hidden prompt of kimi-k3 adds (about 75 were seen)")
     file_purposes: str = _switch("4", "how many purposes of files are taken", choices=("1", "4", "6"))
     file_status: str = _switch("ok", "status of a file that was read", choices=("ok", "ready"))

@@ -1,0 +1,46 @@
+"""The stage of length: the prompt and the answer asked for must fit into the model's context.
+
+1. A prompt that is alone longer than the context is "too long"; with the answer asked for, it "exceeds the limit".
+2. Where the request does not say how long the answer may be, the family's default is lowered to what is left: the error
+   is for what was asked, and nobody asked. Only when not one token is left it is refused, as one token more.
+3. What has no readable shape is not counted.
+
+Source: API reference and manual (2024-03), error texts of 2024 to 2026.
+"""
+
+from __future__ import annotations
+
+from ..templates import prompt_tokens
+from .ask import Ask
+from .reading import Say
+from .sampling import asked_length
+
+
+def check(ask: Ask, say: Say) -> None:
+    """See the module. Remembers what it counted in `ask.prompt_tokens`: counting is what costs."""
+    if ask.misread:
+        return
+    hidden = ask.profile.k3_hidden_tokens if ask.family.name == "kimi-k3" else 0
+    tools = [tool for _, tool in ask.tools()]
+    try:
+        prompt = prompt_tokens(ask.messages, tools, ask.count, hidden=hidden)
+    except RecursionError:  # a tool's schema nested too deep to be written out
+        say.add("tokenization", "tools")
+        return
+    ask.prompt_tokens = prompt
+    context, asked = ask.model.context, asked_length(ask.fields)
+    requested = prompt + (1 if asked is None else asked)
+    if prompt > context:
+        say.add("input_too_long", "messages")
+    elif requested > context:
+        at = "messages" if asked is None else "max_tokens"
+        if "max_completion_tokens" in ask.fields:
+            at = "max_completion_tokens"
+        say.add("context_exceeded", at, limit=context, requested=requested)
+
+
+def max_tokens(ask: Ask, prompt: int) -> int:
+    """How long the answer may become."""
+    asked = asked_length(ask.fields)
+    left = ask.model.context - prompt
+    return min(left, ask.profile.default_max_tokens(ask.model) if asked is None else asked)

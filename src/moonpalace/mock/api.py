@@ -1,0 +1,210 @@
+"""A request in, a performance out: who asks, what for, which faults, how fast.
+
+1. Everything that can go wrong inside becomes an answer: a fault of ours is a 500 in the API's form, and is told.
+2. The order: the gate (in `server`), faults on purpose, a recorded answer, the key, the route, its function.
+"""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote
+
+from ..core.headers import Headers
+from ..kimi.errors import Violation
+from .asked import Account, Asked, Part, Refused
+from .faults import BadFault, Fault, happening, parse
+from .live import Live
+from .play import Pacer, Performance, html, perform, refusal
+from .render import messages as render_messages
+from .reply import Reply, encode
+from .routes import Route, Router
+from .values import filled
+from .world import World
+
+ANTHROPIC = "/anthropic/"
+NOBODY = Account("nobody")
+
+
+class Tape(Protocol):
+    """Recorded answers. `wants_whole_bodies`: uploads are not read as they come, for they may have to be sent on."""
+
+    wants_whole_bodies: bool
+
+    def play(self, asked: Asked, speed: float) -> Performance | Live | Awaitable[Performance] | None:
+        """The recorded answer; None: not there, have it answered as usual. Raises: Refused."""
+        ...
+
+
+class Api:
+    """See the module."""
+
+    def __init__(
+        self,
+        world: World,
+        routes: Iterable[Route],
+        pacer: Pacer,
+        faults: Sequence[Fault] = (),
+        tape: Tape | None = None,
+    ) -> None:
+        self.world = world
+        self.router = Router(world.profile, routes)
+        self.pacer = pacer
+        self.faults = list(faults)
+        self.tape = tape
+
+    def takes_files(self, method: str, target: str) -> bool:
+        """Whether the body of such a request is multipart, and is read as it comes."""
+        found = self.router.find(method, _path(target))
+        return found is not None and found[0].files
+
+    def answer(
+        self, number: int, method: str, target: str, headers: Headers, body: bytes, upload: Upload | None = None
+    ) -> Performance | Live | Awaitable[Performance]:
+        """What one request gets. `upload`: its body, where that was multipart."""
+        world = self.world
+        path = _path(target)
+        asked = Asked(number, method, path, (), headers, body, NOBODY, world.wall())
+        if "?" in target:
+            asked.query = tuple(parse_qsl(target.partition("?")[2], keep_blank_values=True, errors="replace"))
+        faults: list[Fault] = []
+        try:
+            faults = self._faults(asked)
+            instead = self._instead(asked, faults)
+            if instead is None and self.tape is not None:
+                if upload is not None:
+                    asked.parts = upload.parts(world)
+                played = self.tape.play(asked, self.pacer.speed)
+                if played is not None:
+                    return played
+            coming = instead if instead is not None else self._call(asked, upload)
+            if inspect.isawaitable(coming):
+                return self._later(asked, coming, faults)
+            return self._perform(asked, coming, faults)
+        except Exception as error:  # the mock's edge: whatever happens, there is an answer
+            return self._failed(asked, error, faults)
+
+    async def _later(self, asked: Asked, coming: Awaitable[Reply], faults: list[Fault]) -> Performance:
+        try:
+            return self._perform(asked, await coming, faults)
+        except Exception as error:  # as above
+            return self._failed(asked, error, faults)
+
+    def _failed(self, asked: Asked, error: Exception, faults: list[Fault]) -> Performance:
+        if isinstance(error, Refused):
+            return self._perform(asked, self._refused(asked, error), faults)
+        self.world.tell(f"unexpected {type(error).__name__} for {asked.method} {asked.path}: {error}")
+        if self.world.raise_faults:
+            raise error
+        return self._perform(asked, refusal(filled(self.world, "unexpected_output", None, {})), [])
+
+    def _refused(self, asked: Asked, refused: Refused) -> Reply:
+        violation = refused.violation
+        if asked.path.startswith(ANTHROPIC) and violation.form.surface == "platform":
+            reply = refusal(violation, refused.headers)
+            body = encode(render_messages.error(violation, self._request_id(asked)))
+            return replace(reply, chunks=(replace(reply.chunks[0], data=body),))
+        return refusal(violation, refused.headers)
+
+    def _faults(self, asked: Asked) -> list[Fault]:
+        found = happening(self.faults, self.world, asked.number) if self.faults else []
+        wanted = asked.headers.text("x-mock-fault")
+        if wanted:
+            try:
+                found += [parse(text) for text in wanted.split(";")]
+            except BadFault as error:
+                raise self.world.refuse("invalid_request", details=f"x-mock-fault: {error}") from None
+        return found
+
+    def _instead(self, asked: Asked, faults: list[Fault]) -> Reply | None:
+        """The answer that a fault puts in place of the API's."""
+        for fault in faults:
+            if fault.error is not None:
+                violation = filled(self.world, fault.error, self.world.account("mock"), {})
+                lines = (("Retry-After", "1"), ("X-Retry-After", "1")) if violation.status == 429 else ()
+                return self._unavailable() if fault.error == "unavailable" else refusal(violation, lines)
+            if fault.name == "html":
+                return html(int(fault["status"]))
+            if fault.name == "gateway_timeout":
+                page = html(504)
+                return replace(page, chunks=(replace(page.chunks[0], gap_s=float(self.world.profile.gateway_timeout)),))
+        return None
+
+    def _unavailable(self) -> Reply:
+        kind = self.world.profile.body_503
+        if kind == "json":
+            return refusal(filled(self.world, "unavailable", None, {}))
+        page = html(503)
+        return page if kind == "html" else replace(page, chunks=())
+
+    def _call(self, asked: Asked, upload: Upload | None) -> Reply | Awaitable[Reply]:
+        world = self.world
+        found = self.router.find(asked.method, asked.path)
+        if found is None:
+            raise world.refuse("method")
+        route, variables = found
+        if route.auth:
+            key = asked.headers.text("authorization")
+            if key is None and asked.path.startswith(ANTHROPIC):
+                key = f"Bearer {asked.headers.text('x-api-key') or ''}"
+            asked.account = world.whose(key)
+        if variables:
+            asked.variables = {name: unquote(value, errors="replace") for name, value in variables.items()}
+        if upload is not None and asked.parts is None:
+            asked.parts = upload.parts(world)
+        return route.function(world, asked)
+
+    def _perform(self, asked: Asked, reply: Reply, faults: list[Fault]) -> Performance:
+        if reply.faults:
+            own = [parse(text) for text in reply.faults]
+            faults = [*faults, *own]
+            reply = self._instead(asked, own) or reply
+        share = self.world.share("pace", asked.number) if self.pacer.speed else 0.0
+        times = self.pacer.offsets(reply, reply.pace, share)
+        if asked.account is not NOBODY:
+            reply.headers += tuple(self._lines(asked))
+            if reply.status == 200:
+                reply.headers += (self._timing(times, reply),)
+        return perform(reply, times, faults, to_head=asked.method == "HEAD")
+
+    def _lines(self, asked: Asked) -> list[tuple[str, str]]:
+        account, world = asked.account, self.world
+        tier = account.tier.number if account.tier is not None else 5
+        lines = [
+            ("Msh-Request-Id", self._request_id(asked)), ("Msh-Uid", account.user_id),
+            ("Msh-Gid", f"enterprise-tier-{tier}"),
+        ]  # fmt: skip
+        if world.profile.year >= "2025":
+            lines += [("Msh-Org-Id", account.org_id), ("Msh-Project-Id", f"proj-{account.org_id[4:16]}")]
+        if world.profile.cache_headers:
+            lines += [("Msh-Cache", "updated"), ("Msh-Trace-Mode", "on")]
+        return lines
+
+    def _request_id(self, asked: Asked) -> str:
+        world = self.world
+        digits = world.hex(32, "request", asked.method, asked.path, asked.body if world.frozen else "")
+        return str(uuid.UUID(hex=f"{digits[:12]}1{digits[13:16]}b{digits[17:]}"))
+
+    def _timing(self, times: list[float], reply: Reply) -> tuple[str, str]:
+        first = times[0] if times else 0.0
+        ms = max(1, round((first if reply.streamed else times[-1] if times else 0.0) * 1000))
+        return ("Server-Timing", str(ms) if self.world.profile.server_timing == "number" else f"inner; dur={ms}")
+
+    def refuse(self, violation: Violation) -> Performance:
+        """An answer to what is no request."""
+        return perform(refusal(violation), [0.0])
+
+
+class Upload(Protocol):
+    """A multipart body that was read as it came."""
+
+    def parts(self, world: World) -> tuple[Part, ...]:
+        """Its parts. Raises: Refused."""
+        ...
+
+
+def _path(target: str) -> str:
+    return target.partition("?")[0]

@@ -1,0 +1,1 @@
+"""Completions in the three wire formats: chat completions, Anthropic messages, responses."""

@@ -1,0 +1,281 @@
+"""The mock's side of its sockets: a `net.listener.Handler` that hands whole requests to the `Api`.
+
+1. The gate is the proxy's own: no web page and no other host name gets an answer (it may be one of a real record).
+2. Faults need the socket: a connection can be reset, left hanging, or refused for a while.
+3. Stopping breaks running answers off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.headers import Headers, unpack
+from ..kimi.errors import FORMS, Violation
+from ..kimi.limits import FILE_BYTES
+from ..net import peer as peers
+from ..net.gate import Gate
+from ..net.listener import ClientConnection
+from ..net.outbox import Outbox
+from ..wire import http1
+from .api import Api
+from .asked import Part
+from .call import Call
+from .live import Live
+from .multipart import BadMultipart, Multipart
+from .play import Performance, perform
+from .reply import Chunk, Reply, encode
+from .world import World
+
+BODY_LIMIT = 100 * 1024 * 1024
+SWEEP_SECONDS = 0.25
+SECRET = frozenset((b"authorization", b"x-api-key", b"cookie"))
+
+
+@dataclass(slots=True, eq=False)
+class Seen:
+    """A request that came, for those who look on. Times in seconds, monotonic. No key is kept: `headers` lack it."""
+
+    number: int
+    at: float
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    status: int = 0
+    ended: float | None = None
+
+
+@dataclass(slots=True)
+class _Collected:
+    """A multipart body on its way into the API."""
+
+    upload: Multipart
+    bad: str
+
+    def parts(self, world: World) -> tuple[Part, ...]:
+        if not self.bad:
+            try:
+                return self.upload.close()
+            except BadMultipart as error:
+                self.bad = str(error)
+        raise world.refuse("invalid_request", details=self.bad)
+
+
+class Server:
+    """Serves connections. `watch`: called with each request as it is answered."""
+
+    def __init__(
+        self, api: Api, gate: Gate | None = None, *, watch: Callable[[Seen], None] | None = None, guard: bool = False
+    ) -> None:
+        self.api = api
+        self.gate = gate
+        self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
+        self.body_limit = BODY_LIMIT
+        self.stopping = False
+        self.served = 0
+        self.connections: set[ClientConnection] = set()
+        self.calls: set[Call] = set()
+        self._watch = watch
+        self._guard = guard  # only this user's processes are answered, because answers come from a record
+        self._seen: dict[Call, Seen] = {}
+        self._sockets: list[socket.socket] = []
+        self._servers: list[asyncio.AbstractServer] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    # --- what connections call
+
+    def opened(self, connection: ClientConnection) -> None:
+        """A client has connected."""
+        self.connections.add(connection)
+
+    def closed(self, connection: ClientConnection) -> None:
+        """Its connection is no more."""
+        self.connections.discard(connection)
+
+    def begin(self, connection: ClientConnection, head: http1.RequestHead, body: bytes | None) -> Call:
+        """A request's head came, perhaps with its whole body."""
+        self.served += 1
+        call = Call(self, connection, head, self.served)
+        self.calls.add(call)
+        refused = self._refusal(connection, head)
+        if refused is not None:
+            call.play(refused)
+        elif body is not None and not self._is_upload(head):
+            call.answer(body)
+        elif head.framing == http1.NONE or (head.framing == http1.LENGTH and not head.length):
+            pass  # the listener says at once that it is whole
+        else:
+            if self._is_upload(head):
+                self._collect(call)
+            if body is None:
+                call.expect()
+            else:
+                call.asked_body(body)
+                call.asked_end([])
+        return call
+
+    def _refusal(self, connection: ClientConnection, head: http1.RequestHead) -> Performance | None:
+        refused = self.gate.check(head) if self.gate is not None else None
+        if refused is not None:
+            return _plain(refused.status, refused.message)
+        if self._guard and not self._may_read(connection):
+            return _plain(403, "the client belongs to another user of this machine: start a mock of your own")
+        return None
+
+    def _may_read(self, connection: ClientConnection) -> bool:
+        if connection.allowed is None:
+            found = self._peer(connection)
+            connection.allowed = found is None or (found.inode != 0 and found.uid in (0, peers.own_uid()))
+        return connection.allowed
+
+    def _is_upload(self, head: http1.RequestHead) -> bool:
+        if head.method != b"POST" or (self.api.tape is not None and self.api.tape.wants_whole_bodies):
+            return False
+        return self.api.takes_files("POST", _text(head.target))
+
+    def _collect(self, call: Call) -> None:
+        kind = call.head.find(b"content-type") or b""
+        try:
+            call.upload = Multipart(kind.decode("latin-1"), self.api.world.folder, FILE_BYTES)
+        except BadMultipart as error:
+            call.bad = str(error)
+
+    def answer(self, call: Call, body: bytes) -> Performance | Live | Awaitable[Performance]:
+        """What a whole request gets."""
+        head = call.head
+        method, target = head.method.decode("latin-1"), _text(head.target)
+        headers = unpack(b"\r\n".join(head.lines))
+        if self._watch is not None and call not in self._seen:
+            told = Headers(tuple([line for line in headers if line[0].lower() not in SECRET]))
+            self._seen[call] = Seen(call.number, time.monotonic(), method, target, told, body)
+        if call.too_long:
+            details = f"request body is longer than {self.body_limit} bytes"
+            return self.api.refuse(_violation("invalid_request", details=details))
+        collected = None if call.upload is None else _Collected(call.upload, call.bad)
+        if collected is None and call.bad:
+            return self.api.refuse(_violation("invalid_request", details=call.bad))
+        return self.api.answer(call.number, method, target, headers, body, collected)
+
+    def malformed_reply(self, error: http1.Malformed) -> Performance:
+        """The answer to a body that cannot be read."""
+        return _plain(error.status, str(error))
+
+    def malformed(self, connection: ClientConnection, raw: bytes, error: http1.Malformed) -> None:
+        """Bytes that are no request."""
+        self.outbox.flush()
+        connection.transport.write(self.malformed_reply(error).steps[0].data)
+        connection.finish(keep_alive=False)
+
+    def lost_in_head(self, connection: ClientConnection, raw: bytes, text: str) -> None:
+        """The client left inside a head: nothing to answer."""
+
+    def is_gone(self, connection: ClientConnection) -> bool:
+        """Whether the kernel says that nobody holds the client's end any more."""
+        found = self._peer(connection)
+        return found is not None and found.inode == 0
+
+    def _peer(self, connection: ClientConnection) -> peers.Peer | None:
+        transport = connection.transport
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if not peer or not local or not (peer[0] == local[0] or peer[0].startswith("127.")):
+            return None
+        return peers.look_up(peer[:2], local[:2])
+
+    def call_over(self, call: Call) -> None:
+        """A request reached its end."""
+        self.calls.discard(call)
+        if self._watch is not None:
+            seen = self._seen.pop(call, None)
+            if seen is not None:
+                seen.status, seen.ended = call.status, time.monotonic()
+                self._watch(seen)
+
+    # --- start and stop
+
+    async def serve(self, sockets: Iterable[socket.socket]) -> None:
+        """Listen on bound sockets."""
+        self._sockets = list(sockets)
+        await self._open()
+        self._sweep()
+
+    async def _open(self) -> None:
+        self._servers = [
+            await self.loop.create_server(lambda: ClientConnection(self), sock=sock.dup()) for sock in self._sockets
+        ]
+
+    def refuse(self, seconds: float) -> None:
+        """Take no connections for a while: the kernel refuses them, as if nobody were there."""
+        if self._opening is None or self._opening.done():
+            self._opening = self.loop.create_task(self._be_away(seconds))
+
+    async def _be_away(self, seconds: float) -> None:
+        names = [(sock.family, sock.getsockname()) for sock in self._sockets]
+        await self._shut()
+        await asyncio.sleep(seconds)
+        self._sockets = [_listening(family, name) for family, name in names]
+        await self._open()
+
+    async def _shut(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers = []
+        for sock in self._sockets:
+            sock.close()
+        await asyncio.sleep(0)
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            if now >= connection.deadline:
+                connection.expired(now)
+            elif connection.half_closed:
+                connection.check_gone()
+        self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    async def stop(self) -> None:
+        """No more connections; what runs is broken off."""
+        self.stopping = True
+        self.outbox.flush()
+        if self._opening is not None:
+            self._opening.cancel()
+        await self._shut()
+        for call in list(self.calls):
+            call.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await asyncio.sleep(0)
+        for connection in list(self.connections):
+            connection.transport.close()
+        await asyncio.sleep(0)
+
+
+def _listening(family: int, name: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(name)
+    sock.listen(4096)
+    sock.setblocking(False)
+    return sock
+
+
+def _text(target: bytes) -> str:
+    return target.decode("latin-1")
+
+
+def _violation(name: str, **values: object) -> Violation:
+    form = FORMS[name]
+    return Violation(form, form.message.format_map(values))
+
+
+def _plain(status: int, message: str) -> Performance:
+    body = {"error": {"message": message, "type": "moonpalace_mock_error"}}
+    return perform(Reply(status, (Chunk(encode(body)),)), [0.0])
