@@ -38,8 +38,8 @@ from .program import endpoint, say
 @click.option("--tokenizer", metavar="FILE", help="The vendor's tiktoken.model, for exact token counts.")
 @click.option("--from", "references", metavar="EXCHANGES", multiple=True,
               help="Serve these exchanges of the record: ids, 3-17, last:30, all; repeatable.")  # fmt: skip
-@click.option("--on-miss", metavar="strict|fallback", help="With --from: refuse what is not there, or make an answer up. "
-              "[default: strict]")  # fmt: skip
+@click.option("--on-miss", metavar="strict|fallback",
+              help="With --from: refuse what is not there, or make it up. [default: strict]")  # fmt: skip
 @switch("--record", help="Send what is not there on to --endpoint, and record it.")
 @click.option(
     "--ignore", metavar="PATH", multiple=True, help="With --from: a field that need not be equal; repeatable."
@@ -73,7 +73,7 @@ def command(show: str | None, **given: Any) -> int:
 
 
 def _settings(given: dict[str, Any]) -> Any:
-    from ..mock.setup import MockSettings
+    from ..app_mock import MockSettings
 
     switches = [tuple(text.partition("=")[::2]) for text in given["switches"]]
     if any(not value for _, value in switches):

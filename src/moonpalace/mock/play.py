@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 import msgspec
 
@@ -21,13 +22,7 @@ from .reply import Chunk, Reply, encode
 
 KEEP, CLOSE, RESET, HANG, REFUSE = "keep", "close", "reset", "hang", "refuse"
 FOREVER = 86_400.0
-REASONS = {
-    200: b"OK", 204: b"No Content", 400: b"Bad Request", 401: b"Unauthorized", 402: b"Payment Required",
-    403: b"Forbidden", 404: b"Not Found", 408: b"Request Timeout", 413: b"Content Too Large", 421: b"Misdirected Request",
-    429: b"Too Many Requests", 431: b"Request Header Fields Too Large", 499: b"Client Closed Request",
-    500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway", 503: b"Service Unavailable",
-    504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
-}  # fmt: skip
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {499: b"Client Closed Request"}
 USUAL = Pace(0.4, 60.0, 0.2)
 PAGE = """<html>\r
 <head><title>{status} {reason}</title></head>\r
