@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from cases import bodies, commands, latency, soak, sse, startup, streams, throughput
+from cases import bodies, commands, latency, mock, soak, sse, startup, streams, throughput
 from rig import machine
 from rig.errors import RigError
 from rig.report import Row, markdown, text_table
@@ -35,8 +35,9 @@ BENCHMARKS: dict[str, Callable[[Setting], list[Row]]] = {
     "soak": soak.run,
     "startup": startup.run,
     "commands": commands.run,
+    "mock": mock.run,
 }
-TOOLS = {"throughput": ("nginx", "wrk"), "latency": ("nginx",)}
+TOOLS = {"throughput": ("nginx", "wrk"), "latency": ("nginx",), "mock": ("wrk",)}
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -61,7 +62,7 @@ def require_tools(names: list[str], targets: tuple[str, ...]) -> None:
     """Before anything starts. Raises MissingTool."""
     machine.require_linux()
     wanted = {tool for name in names for tool in TOOLS.get(name, ())}
-    if "nginx" in targets and set(names) - {"soak", "startup", "commands"}:
+    if "nginx" in targets and set(names) - {"soak", "startup", "commands", "mock"}:
         wanted.add("nginx")
     for tool in sorted(wanted):
         machine.require(tool)

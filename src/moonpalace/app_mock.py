@@ -24,7 +24,8 @@ from .core.errors import UsageError
 from .journal import process
 from .mock.api import Tape
 from .mock.server import Seen, Server
-from .mock.setup import MockSettings, build
+from .mock.setup import MockSettings as MockSettings
+from .mock.setup import build
 from .net import bind, loop
 from .net.gate import Gate
 

@@ -58,7 +58,12 @@ class Profile:
     limit_headers: bool = _switch(False, "X-RateLimit-* on chat answers")
     count_refused: bool = _switch(False, "refused requests count against RPM")
     cache_block: int = _switch(0, "tokens of a block of the prefix cache; 0: whole messages")
-    cache_mismatch: str = _switch("ignored", "an explicit cache whose messages or tools differ from the request's", choices=("ignored", "refused"))
+    cache_mismatch: str = _switch("ignored", "an explicit cache whose messages or tools differ from the request's",
+                                  choices=("ignored", "refused"))
+    cache_pending: int = _switch(0, "seconds until an explicit cache is ready (40 to 60 were seen)")
+    batch_step: int = _switch(0, "seconds that each step of a batch takes")
+    day_limit: str = _switch("rolling", "the day of TPD: the last 24 hours, or until midnight in Beijing",
+                             choices=("rolling", "calendar"))
     cache_ttl_limit: int = _switch(3600, "seconds that an explicit cache may be given; 0: any")
     cache_headers: bool = _switch(False, "Msh-Cache and Msh-Trace-Mode on answers")
     stream_error: str = _switch("break", "how an error inside a stream shows", choices=("break", "event"))
@@ -113,7 +118,7 @@ def _read(name: str, value: str, present: object) -> object:
             raise BadSwitch(f"{name} must be on or off")
         return value in ("on", "true")
     if isinstance(present, int):
-        if not value.isdigit() or len(value) > 9:
+        if not (value.isascii() and value.isdigit()) or len(value) > 9:
             raise BadSwitch(f"{name} must be a whole number")
         return int(value)
     if name == "law_order" and sorted(value.split(",")) != sorted(Profile("", "").law_order.split(",")):

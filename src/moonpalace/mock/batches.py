@@ -28,7 +28,7 @@ def create(world: World, asked: Asked) -> Reply:
     value = asked.object()
     seconds = _checked(world, value)
     _check_input(world, asked.account, value["input_file_id"])
-    delay, now = float(world.state.get("batch_delay_s", 0.0)), world.mono()
+    delay, now = float(world.state.get("batch_delay_s", world.profile.batch_step)), world.mono()
     kept = _batches(asked.account)
     identity = f"batch_{world.hex(24, 'batch', asked.account.name, len(kept), value['input_file_id'])}"
     batch = kept[identity] = Batch(

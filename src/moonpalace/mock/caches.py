@@ -66,7 +66,7 @@ class Cache:
 
     def wait(self, world: World) -> None:
         """Pending from now."""
-        self.ready_at = world.mono() + float(world.state.get("cache_delay_s", 0.0))
+        self.ready_at = world.mono() + float(world.state.get("cache_delay_s", world.profile.cache_pending))
 
     def view(self, status: str) -> dict[str, Any]:
         """The API's object."""
@@ -122,8 +122,8 @@ class Caches:
         """One more. One of the same id is replaced."""
         self.caches.pop(cache.id, None)
         self.caches[cache.id] = cache
-        idle = [one.id for one in self.caches.values() if now >= one.ends_at] if len(self.caches) > IDLE else []
-        for gone in idle[: len(idle) - IDLE] if len(idle) > IDLE else []:
+        idle = [one.id for one in self.caches.values() if now >= one.ends_at]
+        for gone in idle[:-IDLE]:
             del self.caches[gone]
 
     def tagged(self, tag: str) -> Cache | None:

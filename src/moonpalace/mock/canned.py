@@ -81,6 +81,6 @@ def _found(world: World, query: str, number: int, hosts: Sequence[str], window: 
         site=host,
         day=day.isoformat(),
         authority=_GRADES[int(share * 97) % len(_GRADES)],
-        score=round(1.5 / (number + 1) + share / 100, 4),
+        score=round(1.5 / (number + 1) + share / 1000, 4),
         text=f"{words}: {kind} {number + 1}. This text is made up by the MoonPalace mock; nothing was searched.",
     )

@@ -80,7 +80,7 @@ def _finish(choice: Choice, chat: Chat, count: Count, index: int) -> Finished:
     said = count(content) if content else 0
     if thought + said + 1 > room:
         kept = _prefix(content, room - thought, count)
-        cut = Choice(kept, reasoning, (), None, _cut_pieces(choice.pieces, kept))
+        cut = Choice(kept, reasoning, (), None, _cut_pieces(choice.pieces, kept), choice.gaps)
         return Finished(cut, choice.finish_reason or "length", room, thought)
     calls = tuple([_named(call, index, place) for place, call in enumerate(choice.tool_calls)])
     if stopped_by is not None:

@@ -22,17 +22,19 @@ from .completion import finish
 from .files import find_media
 from .gauges import Gauges, Over
 from .play import refusal
-from .prefixes import Prefixes
+from .prefixes import LONG_TTL, TTL, Prefixes
 from .render import chat as render_chat
 from .render import messages as render_messages
 from .render import responses as render_responses
 from .reply import Chunk, Reply
 from .routes import Route
 from .scenario import Call, Stage, UnknownScenario
+from .signatures import headers as signed
 from .values import filled
 from .world import World
 
 SCENARIO = "x-mock-scenario"
+BEIJING = 8 * 3600.0  # seconds that its midnight is ahead
 _CONVERT = {"messages": messages_api.to_chat, "responses": responses_api.to_chat}
 
 
@@ -131,7 +133,11 @@ def _admit(world: World, account: Account, request: Chat) -> Any:
         return None
     gauges = account.state.get("gauges")
     if gauges is None:
-        gauges = account.state["gauges"] = Gauges(account.tier, world.mono, count_refused=world.profile.count_refused)
+        profile = world.profile
+        gauges = account.state["gauges"] = Gauges(
+            account.tier, world.mono, count_refused=profile.count_refused, day="calendar" if profile.day_limit == "calendar" else "rolling",
+            wall=lambda: world.wall() + BEIJING,
+        )  # fmt: skip
     found = gauges.admit(request.charge)
     if isinstance(found, Over):
         raise limited(world, account, found)
@@ -175,7 +181,7 @@ def _speak(world: World, asked: Asked, wanted: Wanted, request: Chat, used: cach
         answer = think(request, world.seed)
     elif answer.error is not None or answer.raw is not None:
         return _instead(world, asked, request, answer)
-    cached = used.cached_tokens if used is not None else _prefix(world, asked, request)
+    cached = used.cached_tokens if used is not None else _prefix(world, asked, wanted, request)
     completion = finish(answer, request, world.count, cached)
     ident, created = _ident(world, wanted.data), world.now()
     year = world.profile.year
@@ -190,6 +196,7 @@ def _speak(world: World, asked: Asked, wanted: Wanted, request: Chat, used: cach
         lines += used.headers
     elif completion.cached:
         lines.append(("Msh-Context-Cache-Token-Saved", str(completion.cached)))
+    lines += signed(world, asked.headers, request.model_name)
     reply.headers, reply.pace, reply.faults = (*reply.headers, *lines), answer.pace, answer.faults
     return reply
 
@@ -214,12 +221,14 @@ def _instead(world: World, asked: Asked, request: Chat, answer: Answer) -> Reply
     return Reply(answer.status, (chunk,), answer.content_type, answer.headers, pace=answer.pace, faults=answer.faults)
 
 
-def _prefix(world: World, asked: Asked, request: Chat) -> int:
+def _prefix(world: World, asked: Asked, wanted: Wanted, request: Chat) -> int:
     """Tokens of the prompt that an earlier one began with."""
     if request.model.family.caching != "automatic":
         return 0
     prefixes: Prefixes = world.kept("prefixes", Prefixes)
-    return prefixes.look(world, asked.account, request)
+    options = wanted.data.get("prompt_cache_options")
+    ttl = LONG_TTL if isinstance(options, dict) and options.get("ttl") == "1h" else TTL
+    return prefixes.look(world, asked.account, request, ttl)
 
 
 ROUTES = (

@@ -85,7 +85,7 @@ class Prefixes:
         self._shrink()
         return cached // block * block if block else cached
 
-    def look(self, world: World, account: Account, request: Chat) -> int:
+    def look(self, world: World, account: Account, request: Chat, ttl: float = TTL) -> int:
         """The tokens of this request's prompt that come from the cache."""
         cached = self.hit(
             (account.name, request.cache_key or ""),
@@ -93,6 +93,7 @@ class Prefixes:
             parts_of(request.messages, request.tools, world.count),
             world.mono(),
             effort=f"{request.thinking} {request.effort}",
+            ttl=ttl,
             block=world.profile.cache_block,
         )
         return min(cached, request.prompt_tokens)

@@ -216,10 +216,22 @@ class Server:
             self._opening = self.loop.create_task(self._be_away(seconds))
 
     async def _be_away(self, seconds: float) -> None:
+        await self.leave()
+        await asyncio.sleep(seconds)
+        await self.come_back()
+
+    async def leave(self) -> None:
+        """Take no connections and break off those there are. The port stays ours."""
         names = [(sock.family, sock.getsockname()) for sock in self._sockets]
         await self._shut()
-        await asyncio.sleep(seconds)
-        self._sockets = [_listening(family, name) for family, name in names]
+        self._sockets = [_bound(family, name) for family, name in names]
+        for connection in list(self.connections):
+            connection.break_off(reset=True)
+
+    async def come_back(self) -> None:
+        """Take connections again."""
+        for sock in self._sockets:
+            sock.listen(4096)
         await self._open()
 
     async def _shut(self) -> None:
@@ -256,13 +268,12 @@ class Server:
         await asyncio.sleep(0)
 
 
-def _listening(family: int, name: Any) -> socket.socket:
+def _bound(family: int, name: Any) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind(name)
-    sock.listen(4096)
     sock.setblocking(False)
     return sock
 

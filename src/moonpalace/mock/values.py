@@ -10,10 +10,10 @@ from .asked import Account
 from .world import World
 
 _USUAL: dict[str, object] = {
-    "details": "made on purpose", "limit": 3, "requested": 269_030, "current": 500_123, "seconds": 1, "field":
-    "temperature", "value": 1, "choice": "required", "index": 1, "role": "assistant", "name": "get_weather",
-    "count": 6, "model": "kimi-k3", "id": "get_weather:0", "url": "https://example.com/a.png", "allowed":
-    "'file-extract'", "size": 2_097_153, "what": "file", "credit": 0, "org": "org-mock", "ak": "ak-mock",
+    "details": "made on purpose", "limit": 3, "requested": 269_030, "current": 500_123, "seconds": 1,
+    "field": "temperature", "value": 1, "choice": "required", "index": 1, "role": "assistant", "name": "get_weather",
+    "count": 6, "model": "kimi-k3", "id": "get_weather:0", "url": "https://example.com/a.png",
+    "allowed": "'file-extract'", "size": 2_097_153, "what": "file", "credit": 0, "org": "org-mock", "ak": "ak-mock",
 }  # fmt: skip
 
 

@@ -13,6 +13,10 @@ from moonpalace.kimi.law.chat import Chat, judge, violations
 from moonpalace.kimi.profiles import PROFILES, Profile, switched
 
 USER = {"role": "user", "content": "hi"}
+NAME = (
+    "Invalid request: function name is invalid, must start with a letter and can contain letters, numbers, "
+    "underscores, and dashes"
+)
 OBJECT = {"type": "object", "properties": {}}
 
 

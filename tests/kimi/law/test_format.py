@@ -66,7 +66,8 @@ REFUSED = [
         "dialect",
         "schema",
         chat(**asked("json_schema", name="a", schema=LOOSE)),
-        r"Invalid request: response_format\.json_schema\.schema is not a valid moonshot flavored json schema, details: <At path .+>",
+        r"Invalid request: response_format\.json_schema\.schema is not a valid moonshot flavored json schema, "
+        "details: <At path .+>",
         f"{FIELD}.schema",
     ),
     refused(

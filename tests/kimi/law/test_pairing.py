@@ -8,7 +8,7 @@ import pytest
 
 from moonpalace.kimi.law.chat import violations
 
-from .cases import USER, assert_refused, calls, chat, count, passes, profile, refused, result, taken
+from .cases import NAME, USER, assert_refused, calls, chat, count, passes, profile, refused, result, taken
 
 UNANSWERED = (
     "Invalid request: an assistant message with 'tool_calls' must be followed by tool messages responding to each "
@@ -16,7 +16,6 @@ UNANSWERED = (
 )
 MISSING = "tool_call_id not found"
 TWICE = "Invalid request: tool_call_id a is duplicated"
-NAME = "Invalid request: function name is invalid, must start with a letter and can contain letters, numbers, underscores, and dashes"
 V1 = "kimi-k2-0905-preview"
 
 
@@ -155,6 +154,8 @@ def test_every_lost_pair_is_told() -> None:
     """Both sides of a broken pair have their place."""
     data = talk(calls("a"), USER, result("a"), calls("b"))
     found = violations(data, profile("2026 all"), count)
-    assert [
-        one.at for one in found
-    ] == ["messages[1].tool_calls[0].id", "messages[3].tool_call_id", "messages[4].tool_calls[0].id"]
+    assert [one.at for one in found] == [
+        "messages[1].tool_calls[0].id",
+        "messages[3].tool_call_id",
+        "messages[4].tool_calls[0].id",
+    ]

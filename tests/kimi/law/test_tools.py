@@ -8,9 +8,8 @@ import pytest
 
 from moonpalace.kimi.law.chat import violations
 
-from .cases import USER, assert_refused, chat, count, function, names, passes, profile, refused, taken
+from .cases import NAME, USER, assert_refused, chat, count, function, names, passes, profile, refused, taken
 
-NAME = "Invalid request: function name is invalid, must start with a letter and can contain letters, numbers, underscores, and dashes"
 ROOT = 'tools.function.parameters.type is required and must be "object"'
 UNTYPED = {"type": "object", "properties": {"x": {"description": "no type"}}}
 BESIDE = {"type": "object", "properties": {"x": {"type": "string", "anyOf": [{"type": "string"}]}}}
@@ -31,7 +30,8 @@ def clash(choice: str) -> str:
 
 
 def dialect(details: str) -> str:
-    return rf"Invalid request: tools\.function\.parameters is not a valid moonshot flavored json schema, details: {details}"
+    field = r"Invalid request: tools\.function\.parameters"
+    return f"{field} is not a valid moonshot flavored json schema, details: {details}"
 
 
 def invalid(words: str, data: Any, details: str, at: str, year: str = "2026") -> Any:
@@ -220,7 +220,7 @@ REFUSED = [
             "tool_choice",
             "2026 all",
         )
-        for model in ("kimi-k2.5", "kimi-k2.6", "kimi-k2.7-code")
+        for model in ("kimi-k2-thinking", "kimi-k2.5", "kimi-k2.6", "kimi-k2.7-code")
         for word, choice in (("required", "required"), ("specified", THIS))
     ),
     refused(

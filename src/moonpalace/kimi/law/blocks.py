@@ -2,8 +2,8 @@
 
 1. Results of tools stand in user messages; they become tool messages, before what else the user says.
 2. `thinking` blocks become `reasoning_content`; their signatures are not checked.
-3. A last message of the assistant that says something is to be continued. Its `reasoning_content` is given, empty if need be: this format
-   has no rule about it.
+3. A last message of the assistant that says something is to be continued. Its `reasoning_content` is given, empty if
+   need be: this format has no rule about it.
 
 Source: platform.kimi.ai messages page and OpenAPI description (2026-08, 2026-09).
 """

@@ -22,12 +22,7 @@ def check(ask: Ask, say: Say) -> None:
         return
     hidden = ask.profile.k3_hidden_tokens if ask.family.name == "kimi-k3" else 0
     tools = [tool for _, tool in ask.tools()]
-    try:
-        prompt = prompt_tokens(ask.messages, tools, ask.count, hidden=hidden)
-    except RecursionError:  # a tool's schema nested too deep to be written out
-        say.add("tokenization", "tools")
-        return
-    ask.prompt_tokens = prompt
+    ask.prompt_tokens = prompt = prompt_tokens(ask.messages, tools, ask.count, hidden=hidden)
     context, asked = ask.model.context, asked_length(ask.fields)
     requested = prompt + (1 if asked is None else asked)
     if prompt > context:

@@ -7,8 +7,8 @@
    refused as one without a type is; in the years before, it passes. `strict: false` switches only the check of the
    dialect off.
 4. The builtin `$web_search` is known only while the profile has it, and never beside thinking on K2.5 and K2.6.
-5. `tool_choice` is `auto` or `none` for models of 2024 and 2025. Later ones know `required` and a named function, while
-   they think, K2.5 to K2.7 refuse both; a named function on kimi-k3 is a switch.
+5. `tool_choice` is `auto` or `none` for models of 2024 and 2025. Later ones know `required` and a named function, but
+   all K2 models refuse both while they think; a named function on kimi-k3 is a switch.
 6. `required` and a named function want tools; `auto` and `none` do not.
 
 Source: platform.kimi.ai tool calls page (2026-04 to 2026-09), OpenAPI description and its change of 2026-08-17,
@@ -117,17 +117,15 @@ def _choice(ask: Ask, asked: Any, names: list[str | None], say: Say) -> None:
         say.invalid("tool_choice must be auto, none, required or an object that names a function", "tool_choice")
         return
     word = "specified" if named else "required"
-    if profile.year < "2026" or family.thinking in ("no", "always"):
-        say.invalid(f"tool_choice '{word}' is not supported by model {cut(ask.model_name)}", "tool_choice")
+    doubted = named and family.thinking == "effort"
+    if doubted and profile.k3_named_tool == "ignored":
         return
-    clash = family.thinking in ("switch", "on")
-    if named and family.thinking == "effort":
-        if profile.k3_named_tool == "ignored":
-            return
-        clash = profile.k3_named_tool == "refused"
+    clash = profile.k3_named_tool == "refused" if doubted else family.thinking in ("always", "switch", "on")
     if clash and ask.thinking.on:
         say.add("tool_choice_thinking", "tool_choice", choice=word)
-    if not names:
+    elif profile.year < "2026" or family.thinking == "no":
+        say.invalid(f"tool_choice '{word}' is not supported by model {cut(ask.model_name)}", "tool_choice")
+    elif not names:
         say.invalid(f"tool_choice '{word}' needs tools", "tool_choice")
     elif named and name not in names:
         say.invalid(f"tool_choice names the function {cut(name)}, which is not among the tools", "tool_choice")
