@@ -50,7 +50,7 @@ pins: setup
 	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --no-header --no-annotate --allow-unsafe --upgrade -o requirements.txt pyproject.toml
 	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-header --no-annotate --allow-unsafe --upgrade --all-extras --all-build-deps -o requirements-dev.txt pyproject.toml
+	  --no-header --no-annotate --allow-unsafe --upgrade --extra test --extra check --all-build-deps -o requirements-dev.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist tests/scenes/node/node_modules

@@ -13,10 +13,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from moonpalace.app_mock import TOPICS
 from moonpalace.cli.main import INTERRUPTED
 from moonpalace.config_options import CACHE, NEGATED, OPTIONS, REPEAT, Option
 from moonpalace.core.errors import MoonPalaceError
 from moonpalace.core.exchange import Stage, State
+from moonpalace.kimi.errors import FORMS
+from moonpalace.kimi.profiles import PROFILES, SWITCHES, Profile
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 _E = TypeVar("_E", bound=StrEnum)
@@ -153,7 +156,47 @@ def exit_codes() -> str:
     )
 
 
-PAGES = {"options.md": options, "states.md": states, "exit-codes.md": exit_codes}
+def mock() -> str:
+    """What the mock can be told, and what it says."""
+    profiles = [f"`{name}`" for name in PROFILES]
+    switches = [
+        (f"`{name}`", *[_shown(getattr(profile, name)) for profile in PROFILES.values()], _switch(words, choices))
+        for name, (words, choices) in SWITCHES.items()
+    ]
+    errors = [(f"`{form.name}`", str(form.status), form.type or "–", form.message) for form in FORMS.values()]
+    return (
+        "# The mock: models, switches, faults, scenarios, errors\n\n"
+        + _MADE
+        + "## Models\n\n"
+        + _table(("profile", "day", "models"), [(f"`{p.year}`", p.day, _models(p)) for p in PROFILES.values()])
+        + "\n## Switches\n\nPoints that documents, live probes and users contradict each other about, and features:"
+        "\n`--set NAME=VALUE`, or `set` in a scenario file. What each profile has:\n\n"
+        + _table(("switch", *profiles, "meaning"), switches)
+        + "\n## Faults\n\n`--fault`, the header `x-mock-fault`, or `faults` of a scenario: the name, with arguments"
+        "\nbehind a colon. A status (`429`) or the name of an error below is a fault as well. `=5%` behind it hits"
+        "\nthat share of the requests, `@10-30` those with these numbers.\n\n"
+        + _table(("fault", "does"), [(f"`{name}`", words) for name, words in TOPICS["faults"]()])
+        + "\n## Scenarios\n\nTaken by name: the header `x-mock-scenario: NAME`, or the model `kimi-k3#NAME`.\n\n"
+        + _table(("scenario", "shows"), [(f"`{name}`", words) for name, words in TOPICS["scenarios"]()])
+        + "\n## Errors\n\nWords in braces are filled in.\n\n"
+        + _table(("name", "status", "type", "message"), errors)
+    )
+
+
+def _models(profile: Profile) -> str:
+    return ", ".join(f"`{model.id}`" for model in profile.models())
+
+
+def _switch(words: str, choices: Iterable[str]) -> str:
+    listed = ", ".join(f"`{choice}`" for choice in choices)
+    return f"{words}: {listed}" if listed else words
+
+
+def _shown(value: object) -> str:
+    return "on" if value is True else "off" if value is False else str(value)
+
+
+PAGES = {"options.md": options, "states.md": states, "exit-codes.md": exit_codes, "mock.md": mock}
 
 
 def main(arguments: list[str]) -> int:

@@ -26,6 +26,7 @@ from .mock.api import Tape
 from .mock.server import Seen, Server
 from .mock.setup import MockSettings as MockSettings
 from .mock.setup import build
+from .mock.tape import Tape as Recording
 from .net import bind, loop
 from .net.gate import Gate
 
@@ -67,7 +68,7 @@ def mock(job: Job) -> int:
         notices.close()
 
 
-async def _serve(job: Job, tape: Tape | None, say: Callable[[str], None]) -> int:
+async def _serve(job: Job, tape: Recording | None, say: Callable[[str], None]) -> int:
     sockets = bind.bind(job.host, job.port)
     port = sockets[0].getsockname()[1]
     async with AsyncExitStack() as stack:
@@ -81,7 +82,10 @@ async def _serve(job: Job, tape: Tape | None, say: Callable[[str], None]) -> int
         year = server.api.world.profile.year
         say(f'MoonPalace Mock Starts => change base_url to "http://{host}:{port}/v1"; any key that begins with sk- '
             f"will do (profile {year})")  # fmt: skip
+        looking = asyncio.create_task(_look_ahead(tape)) if tape is not None else None
         await told.wait()
+        if looking is not None:
+            looking.cancel()
     return 0
 
 
@@ -112,20 +116,25 @@ async def serving(
             await server.stop()
 
 
-def _tape(job: Job, stack: ExitStack, say: Callable[[str], None]) -> Tape | None:
+async def _look_ahead(tape: Recording) -> None:
+    """Look at the whole record while nobody asks: a first miss has to know all of it."""
+    while tape.look_on():
+        await asyncio.sleep(0)
+
+
+def _tape(job: Job, stack: ExitStack, say: Callable[[str], None]) -> Recording | None:
     """What of the record is served."""
     if not job.references and job.recording is None:
         return None
     from .app import open_record
-    from .mock.tape import Tape as Recording
     from .service import recorded
 
     assert job.place is not None
-    with closing(open_record(job.place)) as record:
-        for note in record.notes:
-            say(note)
-        ids = recorded.select_many(record.reader, job.references) if job.references else []
-        kept = list(recorded.recorded(record.reader, ids))
+    record = stack.enter_context(closing(open_record(job.place)))
+    for note in record.notes:
+        say(note)
+    reader = record.reader
+    ids = recorded.select_many(reader, job.references) if job.references else []
     through = None
     if job.recording is not None:
         from .app_run import Proxy
@@ -135,10 +144,10 @@ def _tape(job: Job, stack: ExitStack, say: Callable[[str], None]) -> Tape | None
         stack.callback(proxy.finish)
         _, host, port, _ = parse_base_url(proxy.base_url)
         through = (host, port)
-    tape = Recording(kept, mode=job.mode, ignore=job.ignore, tell=say, through=through)
-    for note in tape.notes:
-        say(note)
-    return tape
+    return Recording(
+        recorded.recorded(reader, ids), mode=job.mode, ignore=job.ignore, tell=say, through=through,
+        load=lambda number: next(recorded.recorded(reader, [number]), None),
+    )  # fmt: skip
 
 
 def _listen_to_signals(told: asyncio.Event) -> None:
@@ -157,7 +166,7 @@ def _listen_to_signals(told: asyncio.Event) -> None:
 def _scenarios() -> Iterator[tuple[str, str]]:
     from .mock.scenario import shipped
 
-    return ((scenario.name, "") for scenario in shipped().scenarios)
+    return ((scenario.name, scenario.about) for scenario in shipped().scenarios)
 
 
 def _faults() -> Iterator[tuple[str, str]]:

@@ -88,7 +88,7 @@ def read_values(given: dict[str, object]) -> None:
                 raise click.BadParameter(f"--{option.name} {error}") from None
 
 
-@pytest.mark.parametrize("name", ["options.md", "states.md", "exit-codes.md"])
+@pytest.mark.parametrize("name", ["options.md", "states.md", "exit-codes.md", "mock.md"])
 def test_generated_pages_are_fresh(name: str) -> None:
     """A setting is documented by being made."""
     assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == reference().PAGES[name]()

@@ -46,6 +46,9 @@ OWNED = {
     "truststore": {"net"},
     "ruamel": {"config"},
     "brotli": {"wire"},
+    "pypdfium2": {"extract"},
+    "python_calamine": {"extract"},
+    "rapidocr": {"extract"},
 }
 
 

@@ -133,6 +133,13 @@ class Api:
                 return replace(page, chunks=(replace(page.chunks[0], gap_s=float(self.world.profile.gateway_timeout)),))
         return None
 
+    def _meant(self, fault: Fault) -> Fault:
+        """How an error inside a stream shows is the profile's matter."""
+        if fault.name != "stream_error":
+            return fault
+        name = "error_event" if self.world.profile.stream_error == "event" else "cut"
+        return replace(fault, name=name, arguments={"bytes": 0.0, **fault.arguments})
+
     def _unavailable(self) -> Reply:
         kind = self.world.profile.body_503
         if kind == "json":
@@ -164,6 +171,7 @@ class Api:
             reply = self._instead(asked, own) or reply
         share = self.world.share("pace", asked.number) if self.pacer.speed else 0.0
         times = self.pacer.offsets(reply, reply.pace, share)
+        faults = [self._meant(fault) for fault in faults]
         if asked.account is not NOBODY:
             reply.headers += tuple(self._lines(asked))
             if reply.status == 200:

@@ -47,6 +47,7 @@ TABLE: dict[str, Kind] = {
     "top_usage": Kind("puts usage at the top of the last chunk, not into choices[0]"),
     "bad_json": Kind("makes the body, or one chunk of it, no JSON", (("chunk", 2.0),)),
     "bad_gzip": Kind("says that the body is gzip, and it is not"),
+    "stream_error": Kind("an error inside the stream, shown as the switch stream_error says", (("chunks", 2.0),)),
     "error_event": Kind("puts an error event into the stream and ends it", (("chunks", 2.0),)),
     "html": Kind("answers with the gateway's HTML page of that status", (("status", 502.0),)),
     "gateway_timeout": Kind("answers 504 with an HTML page after the gateway's time limit"),

@@ -14,6 +14,7 @@ _USUAL: dict[str, object] = {
     "field": "temperature", "value": 1, "choice": "required", "index": 1, "role": "assistant", "name": "get_weather",
     "count": 6, "model": "kimi-k3", "id": "get_weather:0", "url": "https://example.com/a.png",
     "allowed": "'file-extract'", "size": 2_097_153, "what": "file", "credit": 0, "org": "org-mock", "ak": "ak-mock",
+    "expected": "string", "got": "object", "part": "audio", "ids": "get_weather:0", "type": "plugin",
 }  # fmt: skip
 
 
