@@ -118,7 +118,7 @@ async def serving(
 
 async def _look_ahead(tape: Recording) -> None:
     """Look at the whole record while nobody asks: a first miss has to know all of it."""
-    while tape.look_on():
+    while tape.look_on():  # noqa: ASYNC110 - between two exchanges the loop has its turn
         await asyncio.sleep(0)
 
 
