@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import schemathesis
 
 from moonpalace.kimi.errors import FORMS
 from moonpalace.kimi.law import messages_api, responses_api, shape
@@ -65,6 +66,12 @@ def test_keys_are_asked_for_where_the_routes_ask(year: str) -> None:
     paths = document(PROFILES[year])["paths"]
     free = {(m.upper(), path) for path, methods in paths.items() for m in methods if methods[m].get("security") == []}
     assert free == open_routes
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_it_is_an_openapi_document(year: str) -> None:
+    """By the standard's own schema."""
+    schemathesis.openapi.from_dict(document(PROFILES[year])).validate()
 
 
 @pytest.mark.parametrize("year", YEARS)
@@ -145,7 +152,7 @@ def test_optional_fields_may_be_null_and_unknown_ones_may_come() -> None:
     """As the API reads JSON: a schema that forbade it would make faults of what passes."""
     components = document(PROFILES["2026"])["components"]
     schema = components["schemas"]["ChatRequest"]
-    fields = {name: None for name in schema["properties"].keys() - set(schema["required"])}
+    fields = dict.fromkeys(schema["properties"].keys() - set(schema["required"]))
     asked = {"model": "kimi-k3", "messages": [{"role": "user", "content": "你好"}], **fields, "store": True}
     jsonschema_rs.validate({"$ref": "#/components/schemas/ChatRequest", "components": components}, asked)
 

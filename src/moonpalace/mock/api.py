@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
@@ -21,7 +21,7 @@ from .live import Live
 from .play import Pacer, Performance, html, perform, refusal
 from .render import messages as render_messages
 from .reply import Reply, encode
-from .routes import Route, Router
+from .routes import Router
 from .values import filled
 from .world import World
 
@@ -45,13 +45,13 @@ class Api:
     def __init__(
         self,
         world: World,
-        routes: Iterable[Route],
+        router: Router,
         pacer: Pacer,
         faults: Sequence[Fault] = (),
         tape: Tape | None = None,
     ) -> None:
         self.world = world
-        self.router = Router(world.profile, routes)
+        self.router = router
         self.pacer = pacer
         self.faults = list(faults)
         self.tape = tape

@@ -58,6 +58,14 @@ def pieces(text: str) -> list[str]:
     return found if sum(map(len, found)) == len(text) else [text[i : i + 2] for i in range(0, len(text), 2)]
 
 
+def spoken(choice: Choice) -> list[tuple[str, float | None]]:
+    """The content as a stream sends it: each part, and the seconds before it where they are laid down."""
+    parts = pieces(choice.content) if choice.pieces is None else choice.pieces
+    if not choice.gaps:
+        return [(part, None) for part in parts]
+    return list(zip(parts, (*choice.gaps, *[None] * len(parts)), strict=False))
+
+
 def finish(answer: Answer, chat: Chat, count: Count, cached: int) -> Completion:
     """The answer as this request gets it. What it does not have for n choices is repeated."""
     given = answer.choices or (Choice(),)

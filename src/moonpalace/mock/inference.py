@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kimi.errors import Violation
 from ..kimi.law import messages_api, responses_api
 from ..kimi.law.chat import Chat, judge
-from . import caching
+from ..kimi.tiers import Tier
 from .answer import Answer, Choice
 from .asked import Account, Asked, Refused
 from .brain import answer as think
 from .completion import finish
-from .files import find_media
 from .gauges import Gauges, Over
 from .play import refusal
 from .prefixes import LONG_TTL, TTL, Prefixes
@@ -32,6 +31,9 @@ from .scenario import Call, Stage, UnknownScenario
 from .signatures import headers as signed
 from .values import filled
 from .world import World
+
+if TYPE_CHECKING:
+    from .cache_use import Used
 
 SCENARIO = "x-mock-scenario"
 BEIJING = 8 * 3600.0  # seconds that its midnight is ahead
@@ -79,7 +81,7 @@ def complete(world: World, account: Account, data: dict[str, Any]) -> tuple[int,
 def _answer(world: World, asked: Asked, kind: str) -> Reply:
     wanted = _wanted(world, asked, kind)
     account = asked.account
-    used = caching.use(world, account, wanted.data, asked.headers) if world.profile.caching else None
+    used = _cache(world, asked, wanted.data) if world.profile.caching else None
     data = wanted.data if used is None else used.data
     judged = judge(data, world.profile, world.count)
     if isinstance(judged, Violation):
@@ -113,6 +115,13 @@ def _wanted(world: World, asked: Asked, kind: str) -> Wanted:
     return Wanted(kind, data, scenario)
 
 
+def _cache(world: World, asked: Asked, data: dict[str, Any]) -> Used | None:
+    """The explicit cache that the request names."""
+    from .cache_use import use
+
+    return use(world, asked.account, data, asked.headers)
+
+
 def _look_at_media(world: World, account: Account, request: Chat) -> None:
     """A picture that is named by its file must be there."""
     for message in request.messages:
@@ -123,8 +132,15 @@ def _look_at_media(world: World, account: Account, request: Chat) -> None:
             for name in ("image_url", "video_url"):
                 url = part.get(name)
                 url = url.get("url") if isinstance(url, dict) else url
-                if isinstance(url, str) and url.startswith("ms://") and not find_media(world, account, url):
-                    raise world.refuse("image_url")
+                if isinstance(url, str) and url.startswith("ms://"):
+                    _find(world, account, url)
+
+
+def _find(world: World, account: Account, url: str) -> None:
+    from .shelf import find_media
+
+    if not find_media(world, account, url):
+        raise world.refuse("image_url")
 
 
 def _admit(world: World, account: Account, request: Chat) -> Any:
@@ -133,15 +149,20 @@ def _admit(world: World, account: Account, request: Chat) -> Any:
         return None
     gauges = account.state.get("gauges")
     if gauges is None:
-        profile = world.profile
-        gauges = account.state["gauges"] = Gauges(
-            account.tier, world.mono, count_refused=profile.count_refused, day="calendar" if profile.day_limit == "calendar" else "rolling",
-            wall=lambda: world.wall() + BEIJING,
-        )  # fmt: skip
+        gauges = account.state["gauges"] = _gauges(world, account.tier)
     found = gauges.admit(request.charge)
     if isinstance(found, Over):
         raise limited(world, account, found)
     return found.release
+
+
+def _gauges(world: World, tier: Tier) -> Gauges:
+    profile = world.profile
+    if profile.day_limit == "rolling":
+        return Gauges(tier, world.mono, count_refused=profile.count_refused)
+    return Gauges(
+        tier, world.mono, count_refused=profile.count_refused, day="calendar", wall=lambda: world.wall() + BEIJING
+    )
 
 
 def limited(world: World, account: Account, over: Over) -> Refused:
@@ -159,7 +180,7 @@ def limited(world: World, account: Account, over: Over) -> Refused:
     return refused
 
 
-def _speak(world: World, asked: Asked, wanted: Wanted, request: Chat, used: caching.Used | None) -> Reply:
+def _speak(world: World, asked: Asked, wanted: Wanted, request: Chat, used: Used | None) -> Reply:
     stage: Stage | None = world.state.get("stage")
     answer: Answer | None = None
     notes: tuple[tuple[str, str], ...] = ()

@@ -204,7 +204,10 @@ def _bad_gzip(reply: Reply, fault: Fault) -> Reply:
 
 
 def _error_event(reply: Reply, fault: Fault) -> Reply:
-    error = Violation(FORMS["unexpected_output"], FORMS["unexpected_output"].message).body()
+    violation = Violation(FORMS["unexpected_output"], FORMS["unexpected_output"].message)
+    if not reply.streamed:
+        return replace(reply, status=violation.status, chunks=(Chunk(encode(violation.body())),))
+    error = violation.body()
     kept = reply.chunks[: int(fault["chunks"])]
     return replace(reply, chunks=(*kept, Chunk(b"data: %b\n\n" % encode(error))))
 
@@ -221,22 +224,23 @@ def _usage(top: bool) -> Callable[[Reply, Fault], Reply]:
 
 
 def _without_usage(data: bytes, top: bool) -> bytes:
+    """`top`: it is put there. Named events have it where every client of theirs looks: they are only ever without."""
     if b'"usage"' not in data:
         return data
-    event = data.startswith(b"data: ")
+    name, mark, text = data.partition(b"data: ") if data.startswith((b"data: ", b"event: ")) else (b"", b"", data)
     try:
-        value = msgspec.json.decode(data[6:] if event else data)
+        value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return data
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or (top and name):
         return data
     usage = value.pop("usage", None)
-    for choice in value.get("choices") or ():
-        if isinstance(choice, dict):
-            usage = choice.pop("usage", None) or usage
+    for inner in (*(value.get("choices") or ()), value.get("message"), value.get("response")):
+        if isinstance(inner, dict):
+            usage = inner.pop("usage", None) or usage
     if top and usage is not None:
         value["usage"] = usage
-    return b"data: %b\n\n" % encode(value) if event else encode(value)
+    return b"%b%b%b\n\n" % (name, mark, encode(value)) if mark else encode(value)
 
 
 _EDITS: dict[str, Callable[[Reply, Fault], Reply]] = {

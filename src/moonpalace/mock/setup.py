@@ -14,30 +14,23 @@ from typing import Any
 from ..core.errors import UsageError
 from ..kimi import tiers
 from ..kimi.profiles import PROFILES, BadSwitch, Profile, switched
-from . import (
-    batches,
-    caching,
-    catalogue,
-    description,
-    estimate,
-    files,
-    formulas,
-    inference,
-    search,
-    signatures,
-    wallet,
-)
+from . import catalogue, estimate, inference, wallet
 from .answer import Pace
 from .api import Api, Tape
 from .faults import BadFault, parse
 from .play import Pacer
+from .routes import Router
 from .scenario import Script, Settings, Stage, load, shipped
 from .world import Count, World
 
-ROUTES = (
-    *inference.ROUTES, *catalogue.ROUTES, *files.ROUTES, *estimate.ROUTES, *wallet.ROUTES, *caching.ROUTES,
-    *formulas.ROUTES, *batches.ROUTES, *search.ROUTES, *signatures.ROUTES, *description.ROUTES,
-)  # fmt: skip
+ROUTES = (*inference.ROUTES, *catalogue.ROUTES, *estimate.ROUTES, *wallet.ROUTES)
+LATER = {
+    f"{start}": f"{__package__}.{module}"
+    for start, module in {
+        "/v1/files": "files", "/v1/batches": "batches", "/v1/caching": "caching", "/v1/formulas/": "formulas",
+        "/v1/tools/": "search", "/v1/signatures/": "signatures", "/openapi.json": "description",
+    }.items()
+}  # fmt: skip
 COUNTED = 4096
 LONGEST_KEPT = 16_384
 
@@ -68,7 +61,8 @@ def build(
     """The API, ready to answer. Raises: UsageError."""
     read = [*scripts, *[load(path) for path in settings.scenarios]]
     said = _said(read)
-    world = World(folder, mono, wall, _profile(settings, said), tell=tell, strict=settings.strict,
+    profile = _profile(settings, said)
+    world = World(folder, mono, wall, profile, tell=tell, strict=settings.strict,
                   frozen=settings.frozen, seed=_first(settings.seed, said.seed, 0),
                   tier=_first(settings.tier, said.tier))  # fmt: skip
     world.count = counter(settings.tokenizer)
@@ -85,7 +79,7 @@ def build(
         faults = [parse(text) for text in settings.faults]
     except BadFault as error:
         raise UsageError(f"--fault {error}") from None
-    return Api(world, ROUTES, pacer, faults, tape)
+    return Api(world, Router(profile, ROUTES, LATER), pacer, faults, tape)
 
 
 def _first(*values: Any) -> Any:

@@ -1,8 +1,8 @@
 """A completion in the chat format, whole or as a stream.
 
 1. Both say the same: the chunks of a stream, joined by index, are the whole answer.
-2. A stream carries usage in `choices[0]` of the last chunk of each choice, unasked; with `include_usage` a chunk with no
-   choice follows. Every choice counts the prompt in its own usage.
+2. A stream carries usage in `choices[0]` of the last chunk of each choice, unasked; with `include_usage` a chunk with
+   no choice follows. Every choice counts the prompt in its own usage.
 3. All reasoning comes before all content, that before the tool calls.
 
 Source: platform.kimi.ai chat API (2026-09); seeds of 2024 for the older ids.
@@ -15,7 +15,7 @@ from typing import Any
 
 from ...kimi.law.chat import Chat
 from ..answer import ToolCall
-from ..completion import Completion, Finished, pieces
+from ..completion import Completion, Finished, pieces, spoken
 from ..reply import EVENTS, Chunk, Reply, encode, json_reply
 
 DONE = Chunk(b"data: [DONE]\n\n")
@@ -93,13 +93,9 @@ def _choice(start: bytes, finished: Finished, chat: Chat) -> list[Chunk]:
     head = start + b',"delta":{"reasoning_content":'
     found += [Chunk(head + encode(piece) + b"}" + end, 1) for piece in pieces(said.reasoning)]
     head = start + b',"delta":{"content":'
-    parts = said.pieces if said.pieces is not None else pieces(said.content)
-    if chat.logprobs:
-        for piece in parts:
-            more = b'},"logprobs":{"content":%b}' % encode(logprobs([piece], chat.top_logprobs))
-            found.append(Chunk(head + encode(piece) + more + end, 1))
-    else:
-        found += [Chunk(head + encode(piece) + b"}" + end, 1) for piece in parts]
+    for piece, gap in spoken(said):
+        more = b'},"logprobs":{"content":%b}' % encode(logprobs([piece], chat.top_logprobs)) if chat.logprobs else b"}"
+        found.append(Chunk(head + encode(piece) + more + end, 1, gap))
     for index, call in enumerate(said.tool_calls):
         found += [Chunk(start + b',"delta":{"tool_calls":[' + delta + b"]}" + end, 1) for delta in _call(index, call)]
     return found

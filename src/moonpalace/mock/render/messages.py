@@ -10,13 +10,14 @@ Source: platform.kimi.ai messages API (2026-09).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from ...kimi.errors import Violation
 from ...kimi.law.chat import Chat
-from ..completion import Completion, Finished, pieces
+from ..completion import Completion, Finished, pieces, spoken
 from ..reply import EVENTS, Chunk, Reply, encode, json_reply
 
 REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
@@ -80,28 +81,40 @@ def signature(text: str) -> str:
 
 
 def _stream_block(index: int, block: dict[str, Any], finished: Finished) -> list[Chunk]:
-    kind = block["type"]
-    if kind == "thinking":
-        opening = block | {"thinking": "", "signature": ""}
-        deltas: list[dict[str, Any]] = [
-            {"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])
-        ]
-        deltas.append({"type": "signature_delta", "signature": block["signature"]})
-    elif kind == "text":
-        opening = block | {"text": ""}
-        parts = finished.choice.pieces
-        deltas = [{"type": "text_delta", "text": p} for p in (pieces(block["text"]) if parts is None else parts)]
-    else:
-        opening = block | {"input": {}}
-        call = next(call for call in finished.choice.tool_calls if call.id == block["id"])
-        deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(call.arguments)]
+    opening, deltas = _DELTAS[block["type"]](block, finished)
     start = _event({"type": "content_block_start", "index": index, "content_block": opening})
-    events = [_event({"type": "content_block_delta", "index": index, "delta": delta}, 1) for delta in deltas]
+    events = [_event({"type": "content_block_delta", "index": index, "delta": delta}, 1, gap) for delta, gap in deltas]
     return [start, *events, _event({"type": "content_block_stop", "index": index})]
 
 
-def _event(value: dict[str, Any], tokens: int = 0) -> Chunk:
-    return Chunk(b"event: %b\ndata: %b\n\n" % (value["type"].encode(), encode(value)), tokens)
+Deltas = tuple[dict[str, Any], list[tuple[dict[str, Any], float | None]]]
+
+
+def _thinking(block: dict[str, Any], finished: Finished) -> Deltas:
+    deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])]
+    deltas.append({"type": "signature_delta", "signature": block["signature"]})
+    return block | {"thinking": "", "signature": ""}, [(delta, None) for delta in deltas]
+
+
+def _text(block: dict[str, Any], finished: Finished) -> Deltas:
+    deltas = [({"type": "text_delta", "text": piece}, gap) for piece, gap in spoken(finished.choice)]
+    return block | {"text": ""}, deltas
+
+
+def _tool_use(block: dict[str, Any], finished: Finished) -> Deltas:
+    call = next(call for call in finished.choice.tool_calls if call.id == block["id"])
+    return block | {"input": {}}, [
+        ({"type": "input_json_delta", "partial_json": piece}, None) for piece in pieces(call.arguments)
+    ]
+
+
+_DELTAS: dict[str, Callable[[dict[str, Any], Finished], Deltas]] = {
+    "thinking": _thinking, "text": _text, "tool_use": _tool_use,
+}  # fmt: skip
+
+
+def _event(value: dict[str, Any], tokens: int = 0, gap: float | None = None) -> Chunk:
+    return Chunk(b"event: %b\ndata: %b\n\n" % (value["type"].encode(), encode(value)), tokens, gap)
 
 
 def error(violation: Violation, request_id: str) -> dict[str, Any]:

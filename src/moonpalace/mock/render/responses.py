@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...kimi.law.chat import Chat
-from ..completion import Completion, Finished, pieces
+from ..completion import Completion, Finished, pieces, spoken
 from ..reply import EVENTS, Chunk, Reply, encode, json_reply
 
 
@@ -74,9 +74,9 @@ class _Events:
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
 
-    def add(self, kind: str, tokens: int = 0, /, **fields: Any) -> None:
+    def add(self, kind: str, tokens: int = 0, gap: float | None = None, /, **fields: Any) -> None:
         value = {"type": kind, "sequence_number": len(self.chunks), **fields}
-        self.chunks.append(Chunk(b"event: %b\ndata: %b\n\n" % (kind.encode(), encode(value)), tokens))
+        self.chunks.append(Chunk(b"event: %b\ndata: %b\n\n" % (kind.encode(), encode(value)), tokens, gap))
 
 
 def _show_reasoning(events: _Events, index: int, item: dict[str, Any], finished: Finished) -> None:
@@ -97,9 +97,8 @@ def _show_message(events: _Events, index: int, item: dict[str, Any], finished: F
     where = {"item_id": item["id"], "output_index": index, "content_index": 0}
     part = item["content"][0]
     events.add("response.content_part.added", part=part | {"text": ""}, **where)
-    parts = finished.choice.pieces
-    for piece in pieces(part["text"]) if parts is None else parts:
-        events.add("response.output_text.delta", 1, delta=piece, logprobs=[], **where)
+    for piece, gap in spoken(finished.choice):
+        events.add("response.output_text.delta", 1, gap, delta=piece, logprobs=[], **where)
     events.add("response.output_text.done", text=part["text"], logprobs=[], **where)
     events.add("response.content_part.done", part=part, **where)
     events.add("response.output_item.done", output_index=index, item=item)
