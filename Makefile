@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 NODE_STAMP := tests/scenes/node/node_modules/.package-lock.json
 ARGS ?=
 
-.PHONY: setup run test check format bench soak pins clean
+.PHONY: setup run demo test check format bench soak pins clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,9 @@ $(NODE_STAMP): tests/scenes/node/package-lock.json
 
 run: setup
 	$(BIN)/moonpalace start $(ARGS)
+
+demo: setup
+	$(BIN)/moonpalace demo $(ARGS)
 
 test: setup $(NODE_STAMP)
 	$(BIN)/python -m pytest $(ARGS)

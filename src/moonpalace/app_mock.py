@@ -26,13 +26,13 @@ from .mock.api import Tape
 from .mock.server import Seen, Server
 from .mock.setup import MockSettings as MockSettings
 from .mock.setup import build
-from .mock.tape import Tape as Recording
 from .net import bind, loop
 from .net.gate import Gate
 
 if TYPE_CHECKING:
     from .config import Config
     from .config_home import Place
+    from .mock.tape import Tape as Recording
 
 LOCAL = "127.0.0.1"
 
@@ -127,6 +127,7 @@ def _tape(job: Job, stack: ExitStack, say: Callable[[str], None]) -> Recording |
     if not job.references and job.recording is None:
         return None
     from .app import open_record
+    from .mock.tape import Tape as Recording
     from .service import recorded
 
     assert job.place is not None

@@ -76,11 +76,15 @@ def find(name: str, env: Mapping[str, str]) -> str:
 
 
 class Proxy:
-    """The traffic process, held by its standard input. Raises: MoonPalaceError when it does not start."""
+    """The traffic process, held by its standard input. `stderr`: a descriptor that gets what it says; None: ours.
 
-    def __init__(self, config: Config) -> None:
+    Raises: MoonPalaceError when it does not start.
+    """
+
+    def __init__(self, config: Config, stderr: int | None = None) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "moonpalace.app_leash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "moonpalace.app_leash"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
             env={**configuration.environment(), "PYTHONSAFEPATH": "1"},  # the working directory is the program's
             start_new_session=True, creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )  # fmt: skip

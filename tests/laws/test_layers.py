@@ -27,6 +27,7 @@ ALLOWED = {
     "librarian": PURE | {"store", "journal"},
     "service": PURE | {"store", "journal"},
     "mock": PURE | {"net", "service", "extract"},
+    "demo": set(),
     "cli": PURE | {"service", "config", "app"},
     "testing": PURE | {"store", "journal", "service", "net", "mock", "extract"},
     "config": {"core"},

@@ -468,6 +468,6 @@ def test_a_frozen_world_repeats_itself(tmp_path: Path, clock: Clock) -> None:
 @pytest.mark.parametrize("year", ["2024", "2025"])
 def test_there_were_no_batches_before_2026(year: str) -> None:
     """The routes are those of the profile."""
-    assert Router(PROFILES[year], batches.ROUTES).routes == []
+    assert Router(PROFILES[year], batches.ROUTES).all() == []
     found = Router(PROFILES["2026"], batches.ROUTES).find("POST", "/v1/batches/batch_1/cancel")
     assert found is not None and found[0].function is batches.cancel and found[1] == {"id": "batch_1"}

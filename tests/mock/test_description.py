@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,15 +16,16 @@ from moonpalace.kimi.law import messages_api, responses_api, shape
 from moonpalace.kimi.profiles import PROFILES, SWITCHES, Profile, switched
 from moonpalace.mock.description.document import document, operations
 from moonpalace.mock.routes import Router
-from moonpalace.mock.setup import ROUTES
+from moonpalace.mock.setup import LATER, ROUTES
 
 YEARS = sorted(PROFILES)
-FEATURES = sorted({route.feature for route in ROUTES if route.feature})
+EVERY_ROUTE = [*ROUTES, *(route for name in LATER.values() for route in importlib.import_module(name).ROUTES)]
+FEATURES = sorted({route.feature for route in EVERY_ROUTE if route.feature})
 
 
 def routes(profile: Profile) -> list[tuple[str, str]]:
     """Method and path of what is served; a URI of several segments by its segments."""
-    served = Router(profile, ROUTES).routes
+    served = Router(profile, ROUTES, LATER).all()
     return sorted((route.method, route.pattern.replace("{uri+}", "{namespace}/{name}")) for route in served)
 
 
@@ -62,7 +64,7 @@ def test_switches_change_both_alike(feature: str, value: str) -> None:
 @pytest.mark.parametrize("year", YEARS)
 def test_keys_are_asked_for_where_the_routes_ask(year: str) -> None:
     """Those of the web look at the key themselves, because they answer in their own way without one."""
-    open_routes = {(r.method, r.pattern) for r in ROUTES if not r.auth and not r.pattern.startswith("/v1/tools/")}
+    open_routes = {(r.method, r.pattern) for r in EVERY_ROUTE if not r.auth and not r.pattern.startswith("/v1/tools/")}
     paths = document(PROFILES[year])["paths"]
     free = {(m.upper(), path) for path, methods in paths.items() for m in methods if methods[m].get("security") == []}
     assert free == open_routes

@@ -18,6 +18,7 @@ COMMANDS = {
     "start": "Start the proxy.",
     "run": "Run a program behind a proxy of its own.",
     "mock": "Run a Kimi API on this machine.",
+    "demo": "See it work: a conversation, recorded; no network, no key.",
     "list": "List the newest exchanges.",
     "inspect": "Look at one exchange.",
     "export": "Export an exchange as a case or as a curl command.",

@@ -221,12 +221,10 @@ class Server:
         await self.come_back()
 
     async def leave(self) -> None:
-        """Take no connections and break off those there are. The port stays ours."""
+        """Take no more connections; the kernel refuses them, and the port stays ours."""
         names = [(sock.family, sock.getsockname()) for sock in self._sockets]
         await self._shut()
         self._sockets = [_bound(family, name) for family, name in names]
-        for connection in list(self.connections):
-            connection.break_off(reset=True)
 
     async def come_back(self) -> None:
         """Take connections again."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from moonpalace.kimi.law.blocks import messages, system
 from moonpalace.kimi.law.reading import Say
 
@@ -59,6 +61,13 @@ def test_images_become_urls() -> None:
         PART,
         {"type": "image_url", "image_url": {"url": "ms://f"}},
     ]
+
+
+@pytest.mark.parametrize("data", [None, ""])
+def test_an_image_without_data_is_no_url(data: object) -> None:
+    """So that it is refused as one; written out, what is missing would be the base64 of something."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    assert read({"role": "user", "content": [image]})[0]["content"] == [{"type": "image_url", "image_url": {"url": ""}}]
 
 
 def test_a_last_answer_is_to_be_continued() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from moonpalace.kimi.errors import Violation
 from moonpalace.kimi.law.chat import judge
+from moonpalace.kimi.law.length import found_tokens
 
 from .cases import assert_refused, chat, function, passes, profile, refused, taken
 
@@ -132,3 +134,45 @@ def test_counting_is_done_once() -> None:
 
     judge(chat(), profile("2026"), note)
     assert counted == ["hi"]
+
+
+def searched(content: str, name: str = "$web_search") -> dict[str, Any]:
+    """A search that was called, and what the client handed back."""
+    call = {"id": "search:0", "type": "builtin_function", "function": {"name": name, "arguments": "{}"}}
+    return chat(
+        V1, {"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "search:0", "content": content},
+    )  # fmt: skip
+
+
+def prompt(request: dict[str, Any]) -> int:
+    """The tokens of its prompt."""
+    taken = judge(request, profile("2024"), len)
+    assert not isinstance(taken, Violation)
+    return taken.prompt_tokens
+
+
+def test_what_a_search_found_is_read_with_the_prompt() -> None:
+    """The documents warn of it: a prompt that fitted may not fit any more."""
+    told = '{"usage":{"total_tokens":%d}}'
+    assert prompt(searched(told % 5000)) - prompt(searched(told % 1000)) == 4000
+    refused = judge(searched(told % 9000), profile("2024"), len)
+    assert isinstance(refused, Violation) and refused.form.name == "input_too_long"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "x", "[]", "{}", '{"usage":1}', '{"usage":{"total_tokens":"5"}}', '{"usage":{"total_tokens":-5}}', "[" * 9000,
+     '{"usage":{"total_tokens":true}}', '{"usage":{"total_tokens":1e3}}', '{"usage":null}'],
+)  # fmt: skip
+def test_what_does_not_say_its_tokens_adds_none(content: str) -> None:
+    """A client may hand back whatever it likes."""
+    if len(content) < 8000:
+        assert prompt(searched(content)) == prompt(searched("y" * len(content)))
+    assert found_tokens(searched(content)["messages"]) == 0
+
+
+def test_only_the_builtin_search_is_charged() -> None:
+    """Another tool's result may look the same."""
+    content = '{"usage":{"total_tokens":5000}}'
+    assert found_tokens(searched(content, "look_up")["messages"]) == 0

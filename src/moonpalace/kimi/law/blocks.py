@@ -111,7 +111,8 @@ def _part(block: dict[str, Any]) -> dict[str, Any]:
     source = block.get("source") or {}
     url = source.get("url")
     if source.get("type") == "base64":
-        url = f"data:{source.get('media_type')};base64,{source.get('data')}"
+        data = source.get("data")
+        url = f"data:{source.get('media_type')};base64,{data}" if data else None
     return {"type": "image_url", "image_url": {"url": url or ""}}
 
 

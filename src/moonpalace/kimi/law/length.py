@@ -4,16 +4,23 @@
 2. Where the request does not say how long the answer may be, the family's default is lowered to what is left: the error
    is for what was asked, and nobody asked. Only when not one token is left it is refused, as one token more.
 3. What has no readable shape is not counted.
+4. What the builtin `$web_search` found is read with the prompt: the arguments that a client hands back say how many
+   tokens it is. What is handed back changed, so that it does not say so, adds nothing.
 
-Source: API reference and manual (2024-03), error texts of 2024 to 2026.
+Source: API reference and manual (2024-03), error texts of 2024 to 2026; platform.moonshot.cn web search page (2025-11).
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from ..templates import prompt_tokens
-from .ask import Ask
+from .ask import Ask, Message
 from .reading import Say
 from .sampling import asked_length
+
+_SEARCH = "$web_search"
 
 
 def check(ask: Ask, say: Say) -> None:
@@ -22,7 +29,10 @@ def check(ask: Ask, say: Say) -> None:
         return
     hidden = ask.profile.k3_hidden_tokens if ask.family.name == "kimi-k3" else 0
     tools = [tool for _, tool in ask.tools()]
-    ask.prompt_tokens = prompt = prompt_tokens(ask.messages, tools, ask.count, hidden=hidden)
+    prompt = prompt_tokens(ask.messages, tools, ask.count, hidden=hidden)
+    if ask.profile.builtin_search:
+        prompt += found_tokens(ask.messages)
+    ask.prompt_tokens = prompt
     context, asked = ask.model.context, asked_length(ask.fields)
     requested = prompt + (1 if asked is None else asked)
     if prompt > context:
@@ -39,3 +49,24 @@ def max_tokens(ask: Ask, prompt: int) -> int:
     asked = asked_length(ask.fields)
     left = ask.model.context - prompt
     return min(left, ask.profile.default_max_tokens(ask.model) if asked is None else asked)
+
+
+def found_tokens(messages: Sequence[Message]) -> int:
+    """Tokens of what `$web_search` found, as the tool messages with its arguments say."""
+    total = 0
+    ids: set[object] = set()
+    for message in messages:
+        if calls := message.get("tool_calls"):
+            ids = {call.get("id") for call in calls if (call.get("function") or {}).get("name") == _SEARCH}
+        if message.get("role") == "tool" and message.get("tool_call_id") in ids:
+            total += _told(message.get("content"))
+    return total
+
+
+def _told(arguments: object) -> int:
+    try:
+        value = json.loads(arguments) if isinstance(arguments, str) else None
+        tokens = value["usage"]["total_tokens"] if isinstance(value, dict) else 0
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return 0
+    return tokens if type(tokens) is int and tokens > 0 else 0

@@ -1,0 +1,1 @@
+client.files.delete(file_id=file_id)
