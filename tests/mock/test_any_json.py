@@ -9,13 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moonpalace.core.headers import Headers
-from moonpalace.mock import caching, catalogue, estimate, formulas, search, signatures, wallet
+from moonpalace.mock import catalogue, estimate, signatures, wallet
 from moonpalace.mock.asked import Refused
-from moonpalace.mock.cache_use import Used, use
-from moonpalace.mock.fibers import FIBERS
-from moonpalace.mock.formula_tools import FORMULAS
+from moonpalace.mock.contexts import caching
+from moonpalace.mock.contexts.cache_use import Used, use
 from moonpalace.mock.reply import encode
 from moonpalace.mock.routes import Route
+from moonpalace.mock.tools import formulas, search
+from moonpalace.mock.tools.fibers import FIBERS
+from moonpalace.mock.tools.formula_tools import FORMULAS
 from moonpalace.testing.mock_scene import Scene
 from moonpalace.wire.lenient import decode
 

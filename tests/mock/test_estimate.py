@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moonpalace.mock.caching import ROUTES as CACHING
+from moonpalace.mock.contexts.caching import ROUTES as CACHING
 from moonpalace.mock.estimate import ROUTES
 from moonpalace.testing.mock_scene import Scene
 

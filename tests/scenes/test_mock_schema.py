@@ -27,8 +27,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from moonpalace.kimi.profiles import PROFILES
 from moonpalace.mock.description.document import document, operations
-from moonpalace.mock.formula_tools import FORMULAS
 from moonpalace.mock.setup import MockSettings
+from moonpalace.mock.tools.formula_tools import FORMULAS
 from moonpalace.testing.mock_server import MockThread
 
 SOAK = bool(os.environ.get("MOONPALACE_SOAK"))

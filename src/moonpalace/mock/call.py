@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ..core.headers import HeaderLine
 from ..wire import http1
 from .live import Live
-from .multipart import BadMultipart, Multipart
 from .play import CLOSE, HANG, KEEP, REFUSE, RESET, Performance
+from .uploads.multipart import BadMultipart, Multipart
 
 if TYPE_CHECKING:
     from ..net.listener import ClientConnection

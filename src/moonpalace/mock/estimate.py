@@ -16,7 +16,7 @@ from ..core.headers import Headers
 from ..kimi.templates import estimate_tokens
 from . import shapes
 from .asked import Asked, Refused
-from .cache_use import use
+from .contexts.cache_use import use
 from .reply import Reply, json_reply
 from .routes import Route
 from .world import World

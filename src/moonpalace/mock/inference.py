@@ -19,9 +19,9 @@ from .answer import Answer, Choice
 from .asked import Account, Asked, Refused
 from .brain import answer as think
 from .completion import finish
+from .contexts.prefixes import LONG_TTL, TTL, Prefixes
 from .gauges import Gauges, Over
 from .play import refusal
-from .prefixes import LONG_TTL, TTL, Prefixes
 from .render import chat as render_chat
 from .render import messages as render_messages
 from .render import responses as render_responses
@@ -33,7 +33,7 @@ from .values import filled
 from .world import World
 
 if TYPE_CHECKING:
-    from .cache_use import Used
+    from .contexts.cache_use import Used
 
 SCENARIO = "x-mock-scenario"
 BEIJING = 8 * 3600.0  # seconds that its midnight is ahead
@@ -117,7 +117,7 @@ def _wanted(world: World, asked: Asked, kind: str) -> Wanted:
 
 def _cache(world: World, asked: Asked, data: dict[str, Any]) -> Used | None:
     """The explicit cache that the request names."""
-    from .cache_use import use
+    from .contexts.cache_use import use
 
     return use(world, asked.account, data, asked.headers)
 
@@ -137,7 +137,7 @@ def _look_at_media(world: World, account: Account, request: Chat) -> None:
 
 
 def _find(world: World, account: Account, url: str) -> None:
-    from .shelf import find_media
+    from .uploads.shelf import find_media
 
     if not find_media(world, account, url):
         raise world.refuse("image_url")

@@ -26,9 +26,9 @@ from .api import Api
 from .asked import Part
 from .call import Call
 from .live import Live
-from .multipart import BadMultipart, Multipart
 from .play import Performance, perform
 from .reply import Chunk, Reply, encode
+from .uploads.multipart import BadMultipart, Multipart
 from .world import World
 
 BODY_LIMIT = 100 * 1024 * 1024

@@ -24,13 +24,12 @@ from .scenario import Script, Settings, Stage, load, shipped
 from .world import Count, World
 
 ROUTES = (*inference.ROUTES, *catalogue.ROUTES, *estimate.ROUTES, *wallet.ROUTES)
-LATER = {
-    f"{start}": f"{__package__}.{module}"
-    for start, module in {
-        "/v1/files": "files", "/v1/batches": "batches", "/v1/caching": "caching", "/v1/formulas/": "formulas",
-        "/v1/tools/": "search", "/v1/signatures/": "signatures", "/openapi.json": "description",
-    }.items()
+_LATER = {
+    "/v1/files": "uploads.files", "/v1/batches": "batching.batches", "/v1/caching": "contexts.caching",
+    "/v1/formulas/": "tools.formulas", "/v1/tools/": "tools.search", "/v1/signatures/": "signatures",
+    "/openapi.json": "description",
 }  # fmt: skip
+LATER = {start: f"{__package__}.{module}" for start, module in _LATER.items()}
 COUNTED = 4096
 LONGEST_KEPT = 16_384
 

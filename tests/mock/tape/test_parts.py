@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from moonpalace.mock.multipart import Multipart
 from moonpalace.mock.tape.parts import parts_in, parts_of
+from moonpalace.mock.uploads.multipart import Multipart
 
 FILE = b"one\r\n--two\r\n\x00\xff"
 

@@ -6,8 +6,8 @@ Source: platform.kimi.ai guide, official tools (2026-08).
 from __future__ import annotations
 
 from ...kimi.profiles import Profile
-from ..formula_tools import FORMULAS
-from ..formulas import NAMESPACE, TAG
+from ..tools.formula_tools import FORMULAS
+from ..tools.formulas import NAMESPACE, TAG
 from .operation import Operation
 from .words import Schema, choice, given, just, many, ref, text, told, whole
 

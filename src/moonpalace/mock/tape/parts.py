@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..asked import Part
-from ..multipart import filename, parameters
+from ..uploads.multipart import filename, parameters
 
 _AT_ONCE = 1 << 20
 

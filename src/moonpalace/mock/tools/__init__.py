@@ -1,0 +1,1 @@
+"""Tools that run at the API: the official formulas, and web search."""

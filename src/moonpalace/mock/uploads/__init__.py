@@ -1,0 +1,1 @@
+"""Files that were uploaded: taken in, kept, read, given back."""
