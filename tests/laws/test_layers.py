@@ -48,6 +48,8 @@ OWNED = {
     "ruamel": {"config"},
     "brotli": {"wire"},
     "pypdfium2": {"extract"},
+    "python_multipart": {"mock"},
+    "tiktoken": {"text"},
     "python_calamine": {"extract"},
     "rapidocr": {"extract"},
 }

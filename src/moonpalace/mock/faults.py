@@ -104,7 +104,8 @@ def parse(text: str) -> Fault:
         if error is not None:
             raise BadFault(f"{text!r}: {name} takes no arguments")
         arguments |= _arguments(name, kind, match["arguments"], text)
-    return Fault(name if kind is not None else "error", arguments, error, rate, first, last)
+    known = "error" if kind is None else "html" if name.isdigit() else name
+    return Fault(known, arguments, error, rate, first, last)
 
 
 def _meaning(name: str, text: str) -> tuple[Kind | None, dict[str, float], str | None]:
