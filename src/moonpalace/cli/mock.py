@@ -1,27 +1,60 @@
-"""`moonpalace mock`: a Kimi API on this machine."""
+"""`moonpalace mock`: a Kimi API on this machine.
+
+1. Every value is read here, before anything of the mock is imported; what only the mock can judge (faults, switches,
+   files) is judged before a port is bound.
+2. A flag that would do nothing beside the others is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..core.errors import UsageError
+from . import complete
 from .flags import Command, switch
 from .program import endpoint, say
+
+_ON_MISS = ("strict", "fallback")
+
+
+def _names(topic: str) -> Callable[[], Iterable[str]]:
+    """The names of a topic of --show, for a shell that asks."""
+
+    def find() -> Iterable[str]:
+        from .. import app_topics
+
+        return [name.partition(":")[0] for name, _ in app_topics.entries(topic)]
+
+    return find
+
+
+def _topics() -> Iterable[str]:
+    from .. import app_topics
+
+    return app_topics.NAMES
+
+
+def _switches() -> Iterable[str]:
+    return [f"{name}=" for name in _names("switches")()]
 
 
 @click.command("mock", cls=Command)
 @click.option(
     "-p", "--port", metavar="PORT", default="9999", help="Port to listen on; 0 picks a free one. [default: 9999]"
 )
-@click.option("--host", metavar="HOST", default="127.0.0.1", help="Address to listen on. [default: 127.0.0.1]")
+@click.option("--host", metavar="HOST", default="127.0.0.1",
+              help="Address to listen on; beyond this machine needs --allow-host. [default: 127.0.0.1]")  # fmt: skip
 @click.option("--allow-host", metavar="HOST[:PORT]", multiple=True, help="Further Host header to accept; repeatable.")
-@click.option("--profile", metavar="YEAR", help="The API as it was in 2024, 2025 or 2026. [default: 2026]")
-@click.option("--tier", metavar="0..5", help="Rate limits of that tier; none without it.")
-@click.option("--scenario", "scenarios", metavar="FILE", multiple=True, help="TOML file of scenarios; repeatable.")
+@click.option("--profile", metavar="YEAR", shell_complete=complete.words(_names("profiles")),
+              help="The API as it was in 2024, 2025 or 2026. [default: 2026]")  # fmt: skip
+@click.option("--tier", metavar="0..5", shell_complete=complete.words(lambda: "012345"),
+              help="Rate limits of that tier; none without it.")  # fmt: skip
+@click.option("--scenario", "scenarios", metavar="FILE", multiple=True, shell_complete=complete.file,
+              help="TOML file of scenarios; repeatable.")  # fmt: skip
 @switch("--strict", help="A request that no scenario fits is refused.")
 @click.option("--seed", metavar="N", help="Another number gives other answers. [default: 0]")
 @switch("--freeze", help="Same request, same bytes: ids and times depend on the request alone.")
@@ -29,16 +62,16 @@ from .program import endpoint, say
 @click.option("--ttft", metavar="TIME", help="Time to the first token. [default: 0.4s]")
 @click.option("--tps", metavar="N", help="Tokens per second. [default: 60]")
 @click.option("--jitter", metavar="0..1", help="How much the times vary. [default: 0.2]")
-@click.option(
-    "--fault", "faults", metavar="FAULT", multiple=True, help="A fault, such as 429=5% or cut:chunks=3; repeatable."
-)
-@click.option(
-    "--set", "switches", metavar="NAME=VALUE", multiple=True, help="Take an uncertain point otherwise; repeatable."
-)
-@click.option("--tokenizer", metavar="FILE", help="The vendor's tiktoken.model, for exact token counts.")
+@click.option("--fault", "faults", metavar="FAULT", multiple=True, shell_complete=complete.words(_names("faults")),
+              help="A fault, such as 429=5% or cut:chunks=3; repeatable.")  # fmt: skip
+@click.option("--set", "switches", metavar="NAME=VALUE", multiple=True, shell_complete=complete.words(_switches),
+              help="Take an uncertain point otherwise; repeatable.")  # fmt: skip
+@click.option("--tokenizer", metavar="FILE", shell_complete=complete.file,
+              help="The vendor's tiktoken.model, for exact token counts.")  # fmt: skip
 @click.option("--from", "references", metavar="EXCHANGES", multiple=True,
+              shell_complete=complete.words(lambda: ("last", "last:", "all")),
               help="Serve these exchanges of the record: ids, 3-17, last:30, all; repeatable.")  # fmt: skip
-@click.option("--on-miss", metavar="strict|fallback",
+@click.option("--on-miss", metavar="strict|fallback", shell_complete=complete.words(lambda: _ON_MISS),
               help="With --from: refuse what is not there, or make it up. [default: strict]")  # fmt: skip
 @switch("--record", help="Send what is not there on to --endpoint, and record it.")
 @click.option(
@@ -48,31 +81,63 @@ from .program import endpoint, say
     "--endpoint", metavar="URL", help="With --record: base URL of the API. [default: https://api.moonshot.cn]"
 )
 @switch("--quiet", help="No log of the requests.")
-@click.option("--show", metavar="TOPIC", help="No mock: list scenarios, faults, errors or switches.")
+@click.option("--show", metavar="TOPIC", shell_complete=complete.words(_topics),
+              help="No mock: list scenarios, faults, errors, switches or profiles.")  # fmt: skip
 def command(show: str | None, **given: Any) -> int:
     """Run a Kimi API on this machine: offline, free, with the rules and errors of the real one.
 
     Any key that begins with sk- is taken. A scenario is picked by a header (x-mock-scenario: NAME) or by the model
     (kimi-k3#NAME), a fault by a header (x-mock-fault: cut:chunks=3).
     """
+    scenarios = tuple([Path(name) for name in given["scenarios"]])
     if show is not None:
-        return _show(show)
+        return _show(show, scenarios)
+    _refuse_idle(given)
+    host, allowed = _where(given)
+    settings = _settings(given, scenarios)
     from .. import app, app_mock, config_home
 
-    if (given["on_miss"] or given["ignore"]) and not (given["references"] or given["record"]):
-        raise UsageError("--on-miss and --ignore are for --from; give that, too, or leave them out")
+    recorded = given["references"] or given["record"]
     job = app_mock.Job(
-        settings=_settings(given), host=_read("host", given["host"]), port=_read("port", given["port"]),
-        allow_hosts=tuple([_read("allow-host", host) for host in given["allow_host"]]),
-        references=tuple(given["references"]), mode=_choice("on-miss", given["on_miss"], ("strict", "fallback")),
+        settings=settings, host=host, port=_integer("port", given["port"], 0, 65_535), allow_hosts=allowed,
+        references=tuple(given["references"]), mode=_choice("on-miss", given["on_miss"], _ON_MISS),
         ignore=tuple(given["ignore"]), quiet=bool(given["quiet"]),
-        place=config_home.for_reading() if given["references"] or given["record"] else None,
-        recording=_recording(given) if given["record"] else None,
+        place=config_home.for_reading() if recorded else None,
+        recording=_recording(given["endpoint"] or endpoint()) if given["record"] else None,
     )  # fmt: skip
     return app.mock(job)
 
 
-def _settings(given: dict[str, Any]) -> Any:
+def _refuse_idle(given: dict[str, Any]) -> None:
+    """By rule 2."""
+    if (given["on_miss"] or given["ignore"]) and not (given["references"] or given["record"]):
+        raise UsageError("--on-miss and --ignore are for --from; give that, too, or leave them out")
+    if given["endpoint"] is not None and not given["record"]:
+        raise UsageError("--endpoint is for --record: a mock asks no API; give --record, too, or leave it out")
+    if given["on_miss"] and given["record"]:
+        raise UsageError("--on-miss and --record exclude one another: what is not there is asked for; give one")
+
+
+def _where(given: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The address to listen on, and the further names. Beyond this machine only with a name that callers must use."""
+    from ..config_values import is_loopback
+
+    host = _read("host", given["host"])
+    allowed = tuple([_read("allow-host", name) for name in given["allow_host"]])
+    if is_loopback(host):
+        return host, allowed
+    if given["references"] or given["record"]:
+        raise UsageError(f"--host {host} is reachable from other machines, and what is on record is for this machine "
+                         "alone; leave --host out")  # fmt: skip
+    if not allowed:
+        raise UsageError(f"--host {host} is reachable from other machines, which could send requests to this mock; "
+                         "name the Host that they use with --allow-host, or leave --host out")  # fmt: skip
+    say(f"warning: listening on {host}: other machines can send requests to this mock; accepted Host names: "
+        f"{', '.join(allowed)}")  # fmt: skip
+    return host, allowed
+
+
+def _settings(given: dict[str, Any], scenarios: tuple[Path, ...]) -> Any:
     from ..app_mock import MockSettings
 
     switches = [tuple(text.partition("=")[::2]) for text in given["switches"]]
@@ -81,7 +146,7 @@ def _settings(given: dict[str, Any]) -> Any:
     tier = given["tier"]
     return MockSettings(
         profile=given["profile"], tier=None if tier is None else _integer("tier", tier, 0, 5),
-        scenarios=tuple([Path(name) for name in given["scenarios"]]), strict=bool(given["strict"]),
+        scenarios=scenarios, strict=bool(given["strict"]),
         seed=None if given["seed"] is None else _integer("seed", given["seed"], 0, 2**31 - 1),
         frozen=bool(given["freeze"]), speed=_speed(given["speed"]),
         ttft=_optional("ttft", given["ttft"]), tps=_positive("tps", given["tps"]),
@@ -96,8 +161,6 @@ _READERS: dict[str, str] = {
 
 
 def _read(name: str, text: str) -> Any:
-    if name == "port":
-        return _integer(name, text, 0, 65_535)
     from .. import config_values
 
     return _checked(name, getattr(config_values, _READERS[name]), text)
@@ -153,24 +216,30 @@ def _choice(name: str, text: str | None, allowed: tuple[str, ...]) -> str:
     return text
 
 
-def _recording(given: dict[str, Any]) -> Any:
-    from .. import config
+def _recording(url: str | None) -> Any:
+    """How the proxy behind --record is set: as the file says, but in this command's shadow."""
+    from .. import config, config_values
 
-    flags: dict[str, object] = {"port": "0", "host": "127.0.0.1", "quiet": True}
-    url = given["endpoint"] or endpoint()
+    flags: dict[str, object] = {"port": "0", "host": "127.0.0.1", "quiet": True, "store": True}
     if url is not None:
         flags["endpoint"] = url
     plain = config.load(flags)
+    if plain.start.endpoint == config_values.MOCK:
+        raise UsageError("--record asks the API, and the endpoint is a mock itself; name the API with --endpoint")
     for note in plain.notes:
         say(note)
     return plain
 
 
-def _show(topic: str) -> int:
-    from .. import app_mock
+def _show(topic: str, files: Iterable[Path]) -> int:
+    from .. import app_topics
+    from ..text import safe
+    from ..text.width import pad, width
 
-    if topic not in app_mock.TOPICS:
-        raise UsageError(f"--show takes {', '.join(app_mock.TOPICS)}")
-    for name, words in app_mock.TOPICS[topic]():
-        click.echo(f"{name:<20} {words}")
+    if topic not in app_topics.NAMES:
+        raise UsageError(f"--show takes {', '.join(app_topics.NAMES[:-1])} or {app_topics.NAMES[-1]}")
+    lines = [(safe.line(name), safe.line(words)) for name, words in app_topics.entries(topic, tuple(files))]
+    columns = max([width(name) for name, _ in lines])
+    for name, words in lines:
+        click.echo(f"{pad(name, columns)}  {words}".rstrip())
     return 0

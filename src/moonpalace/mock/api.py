@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import inspect
-import uuid
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -165,10 +164,20 @@ class Api:
         return route.function(world, asked)
 
     def _perform(self, asked: Asked, reply: Reply, faults: list[Fault]) -> Performance:
+        try:
+            return self._played(asked, reply, faults)
+        except BaseException:
+            if reply.done is not None:
+                reply.done()
+            raise
+
+    def _played(self, asked: Asked, reply: Reply, faults: list[Fault]) -> Performance:
         if reply.faults:
             own = [parse(text) for text in reply.faults]
             faults = [*faults, *own]
-            reply = self._instead(asked, own) or reply
+            instead = self._instead(asked, own)
+            if instead is not None:
+                instead.done, reply = reply.done, instead
         share = self.world.share("pace", asked.number) if self.pacer.speed else 0.0
         times = self.pacer.offsets(reply, reply.pace, share)
         faults = [self._meant(fault) for fault in faults]
@@ -192,18 +201,19 @@ class Api:
         return lines
 
     def _request_id(self, asked: Asked) -> str:
+        """In the form of a UUID of version 1."""
         world = self.world
         digits = world.hex(32, "request", asked.method, asked.path, asked.body if world.frozen else "")
-        return str(uuid.UUID(hex=f"{digits[:12]}1{digits[13:16]}b{digits[17:]}"))
+        return f"{digits[:8]}-{digits[8:12]}-1{digits[13:16]}-b{digits[17:20]}-{digits[20:]}"
 
     def _timing(self, times: list[float], reply: Reply) -> tuple[str, str]:
         first = times[0] if times else 0.0
         ms = max(1, round((first if reply.streamed else times[-1] if times else 0.0) * 1000))
         return ("Server-Timing", str(ms) if self.world.profile.server_timing == "number" else f"inner; dur={ms}")
 
-    def refuse(self, violation: Violation) -> Performance:
+    def refuse(self, violation: Violation, *, to_head: bool = False) -> Performance:
         """An answer to what is no request."""
-        return perform(refusal(violation), [0.0])
+        return perform(refusal(violation), [0.0], to_head=to_head)
 
 
 class Upload(Protocol):

@@ -159,7 +159,10 @@ class Call:
             return
         self._end()
         if played.ending == KEEP:
-            self.connection.finish(keep_alive=self.head.keep_alive and not self._server.stopping)
+            keep, connection = self.head.keep_alive and not self._server.stopping, self.connection
+            if not keep or connection.stopping or connection.half_closed:
+                self._server.outbox.flush()  # the connection may be closed now
+            connection.finish(keep_alive=keep)
         else:
             self._server.outbox.flush()
             if played.ending == CLOSE:

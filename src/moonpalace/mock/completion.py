@@ -72,9 +72,18 @@ def finish(answer: Answer, chat: Chat, count: Count, cached: int) -> Completion:
     choices = tuple([_finish(given[min(i, len(given) - 1)], chat, count, i) for i in range(chat.n)])
     override = answer.usage
     if "completion_tokens" in override:
-        choices = tuple([replace(choice, tokens=override["completion_tokens"]) for choice in choices])
+        choices = _told(choices, override["completion_tokens"])
     prompt = override.get("prompt_tokens", chat.prompt_tokens)
     return Completion(choices, prompt, min(override.get("cached_tokens", cached), prompt))
+
+
+def _told(choices: tuple[Finished, ...], total: int) -> tuple[Finished, ...]:
+    """So many tokens together, as evenly as it goes."""
+    each, more = divmod(total, len(choices))
+    shares = [each + (place < more) for place in range(len(choices))]
+    return tuple(
+        [replace(choice, tokens=n, thought=min(choice.thought, n)) for choice, n in zip(choices, shares, strict=True)]
+    )
 
 
 def _finish(choice: Choice, chat: Chat, count: Count, index: int) -> Finished:

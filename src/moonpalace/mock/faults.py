@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -67,8 +68,9 @@ STATUSES = {
     503: "unavailable",
 }  # fmt: skip
 _HTML = (502, 504)
+_MOST = 1e9
 _SPEC = re.compile(
-    r"(?P<name>[a-z_0-9]+)(?::(?P<arguments>[^=@%]*(?:=[0-9.]+[^=@%]*)*?))?"
+    r"(?P<name>[a-z_0-9]+)(?::(?P<arguments>[^@%]*?))?"
     r"(?:=(?P<rate>[0-9]+(?:\.[0-9]+)?)%|@(?P<first>[0-9]+)(?:-(?P<last>[0-9]*))?)?"
 )
 
@@ -99,12 +101,16 @@ def parse(text: str) -> Fault:
         raise BadFault(f"{text!r}: a rate goes from 0% to 100%")
     first = int(match["first"] or 0)
     last = None if match["last"] == "" or match["first"] is None else int(match["last"] or first)
+    if last is not None and last < first:
+        raise BadFault(f"{text!r}: it ends before it begins")
     kind, arguments, error = _meaning(name, text)
     if match["arguments"]:
         if error is not None:
             raise BadFault(f"{text!r}: {name} takes no arguments")
         arguments |= _arguments(name, kind, match["arguments"], text)
     known = "error" if kind is None else "html" if name.isdigit() else name
+    if known == "html" and not 200 <= arguments["status"] < 600:
+        raise BadFault(f"{text!r}: status must be a number from 200 to 599")
     return Fault(known, arguments, error, rate, first, last)
 
 
@@ -135,11 +141,17 @@ def _arguments(name: str, kind: Kind | None, written: str, text: str) -> dict[st
         key = key.strip() if mark else (known[0] if known else "")
         if key not in known:
             raise BadFault(f"{text!r}: {name} takes {', '.join(known) or 'no arguments'}")
-        try:
-            found[key] = float(value)
-        except ValueError:
-            raise BadFault(f"{text!r}: {key} must be a number") from None
+        found[key] = _number(value)
+        if not 0 <= found[key] <= _MOST:  # not a number is neither
+            raise BadFault(f"{text!r}: {key} must be a number from 0 to {_MOST:.0f}")
     return found
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def happening(faults: Iterable[Fault], world: World, number: int) -> list[Fault]:

@@ -22,6 +22,7 @@ from .reply import Chunk, Reply, encode
 
 KEEP, CLOSE, RESET, HANG, REFUSE = "keep", "close", "reset", "hang", "refuse"
 FOREVER = 86_400.0
+BODILESS = (204, 304)
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {499: b"Client Closed Request"}
 USUAL = Pace(0.4, 60.0, 0.2)
 PAGE = """<html>\r
@@ -126,8 +127,10 @@ def perform(
             if fault.name in _EDITS:
                 reply = _EDITS[fault.name](reply, fault)
         times = [at + slow for at in times] + [times[-1] + slow if times else slow] * (len(reply.chunks) - len(times))
-    chunked = reply.streamed
-    if not chunked:
+    if reply.status in BODILESS:
+        first = head(reply, b"")
+        steps = [Step(times[-1] if times else slow, first)]
+    elif not reply.streamed:
         body = reply.body
         first = head(reply, b"Content-Length: %d\r\n" % len(body))
         at = times[-1] if times else slow
@@ -207,9 +210,11 @@ def _error_event(reply: Reply, fault: Fault) -> Reply:
     violation = Violation(FORMS["unexpected_output"], FORMS["unexpected_output"].message)
     if not reply.streamed:
         return replace(reply, status=violation.status, chunks=(Chunk(encode(violation.body())),))
-    error = violation.body()
     kept = reply.chunks[: int(fault["chunks"])]
-    return replace(reply, chunks=(*kept, Chunk(b"data: %b\n\n" % encode(error))))
+    named = reply.chunks[:1] and reply.chunks[0].data.startswith(b"event: ")
+    form = b"event: error\ndata: %b\n\n" if named else b"data: %b\n\n"
+    error = {"type": "error", **violation.body()} if named else violation.body()
+    return replace(reply, chunks=(*kept, Chunk(form % encode(error))))
 
 
 def _close_early(reply: Reply, fault: Fault) -> Reply:
@@ -234,8 +239,8 @@ def _without_usage(data: bytes, top: bool) -> bytes:
         return data
     if not isinstance(value, dict) or (top and name):
         return data
-    usage = value.pop("usage", None)
-    for inner in (*(value.get("choices") or ()), value.get("message"), value.get("response")):
+    usage, choices = value.pop("usage", None), value.get("choices")
+    for inner in (*(choices if isinstance(choices, list) else ()), value.get("message"), value.get("response")):
         if isinstance(inner, dict):
             usage = inner.pop("usage", None) or usage
     if top and usage is not None:
@@ -268,6 +273,9 @@ def _cut(played: Performance, fault: Fault, first: int) -> Performance:
 
 
 def _whole_chunks(played: Performance, count: int, first: int) -> tuple[Step, ...]:
+    """So many chunks; of a body that is one write the half. Without the end of the body in any case."""
+    if not played.steps:
+        return ()
     if count <= 0 or len(played.steps) == 1:
         kept = first if count <= 0 else first + (len(played.steps[0].data) - first) // 2
         return (replace(played.steps[0], data=played.steps[0].data[:kept]),)
@@ -276,11 +284,13 @@ def _whole_chunks(played: Performance, count: int, first: int) -> tuple[Step, ..
 
 
 def _stall(played: Performance, fault: Fault, first: int) -> Performance:
-    if fault["seconds"]:
-        count = int(fault["chunks"])
-        late = tuple([replace(step, at_s=step.at_s + fault["seconds"]) for step in played.steps[count:]])
-        return replace(played, steps=played.steps[:count] + late)
-    return replace(played, steps=_whole_chunks(played, int(fault["chunks"]), first), ending=HANG)
+    kept = _whole_chunks(played, int(fault["chunks"]), first)
+    if not fault["seconds"] or not kept:
+        return replace(played, steps=kept, ending=HANG if kept else played.ending)
+    last = played.steps[len(kept) - 1]
+    rest = (replace(last, data=last.data[len(kept[-1].data) :]), *played.steps[len(kept) :])
+    late = tuple([replace(step, at_s=step.at_s + fault["seconds"]) for step in rest if step.data])
+    return replace(played, steps=kept + late)
 
 
 def _split(played: Performance, fault: Fault, first: int) -> Performance:

@@ -32,6 +32,7 @@ from .uploads.multipart import BadMultipart, Multipart
 from .world import World
 
 BODY_LIMIT = 100 * 1024 * 1024
+BACKLOG = 4096  # connections that may wait
 SWEEP_SECONDS = 0.25
 SECRET = frozenset((b"authorization", b"x-api-key", b"cookie"))
 
@@ -124,9 +125,9 @@ class Server:
     def _refusal(self, connection: ClientConnection, head: http1.RequestHead) -> Performance | None:
         refused = self.gate.check(head) if self.gate is not None else None
         if refused is not None:
-            return _plain(refused.status, refused.message)
+            return _plain(refused.status, refused.message, head)
         if self._guard and not self._may_read(connection):
-            return _plain(403, "the client belongs to another user of this machine: start a mock of your own")
+            return _plain(403, "the client belongs to another user of this machine: start a mock of your own", head)
         return None
 
     def _may_read(self, connection: ClientConnection) -> bool:
@@ -157,7 +158,7 @@ class Server:
             self._seen[call] = Seen(call.number, time.monotonic(), method, target, told, body)
         if call.too_long:
             details = f"request body is longer than {self.body_limit} bytes"
-            return self.api.refuse(_violation("invalid_request", details=details))
+            return self.api.refuse(_violation("invalid_request", details=details), to_head=method == "HEAD")
         collected = None if call.upload is None else _Collected(call.upload, call.bad)
         if collected is None and call.bad:
             return self.api.refuse(_violation("invalid_request", details=call.bad))
@@ -207,7 +208,8 @@ class Server:
 
     async def _open(self) -> None:
         self._servers = [
-            await self.loop.create_server(lambda: ClientConnection(self), sock=sock.dup()) for sock in self._sockets
+            await self.loop.create_server(lambda: ClientConnection(self), sock=sock.dup(), backlog=BACKLOG)
+            for sock in self._sockets
         ]
 
     def refuse(self, seconds: float) -> None:
@@ -229,7 +231,7 @@ class Server:
     async def come_back(self) -> None:
         """Take connections again."""
         for sock in self._sockets:
-            sock.listen(4096)
+            sock.listen(BACKLOG)
         await self._open()
 
     async def _shut(self) -> None:
@@ -285,6 +287,7 @@ def _violation(name: str, **values: object) -> Violation:
     return Violation(form, form.message.format_map(values))
 
 
-def _plain(status: int, message: str) -> Performance:
+def _plain(status: int, message: str, head: http1.RequestHead | None = None) -> Performance:
     body = {"error": {"message": message, "type": "moonpalace_mock_error"}}
-    return perform(Reply(status, (Chunk(encode(body)),)), [0.0])
+    to_head = head is not None and head.method == b"HEAD"
+    return perform(Reply(status, (Chunk(encode(body)),)), [0.0], to_head=to_head)

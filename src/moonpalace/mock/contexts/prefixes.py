@@ -77,25 +77,26 @@ class Prefixes:
             if equal == len(best.parts) and best.ends == now + ttl:
                 prompts.remove(best)
                 self._held -= equal
-        prompts.append(_Prompt(tuple(parts), sum(tokens for _, tokens in parts), now + ttl))
-        self._held += len(parts)
+        size = sum([tokens for _, tokens in parts])
+        if size > LEAST:  # a smaller one would never count
+            prompts.append(_Prompt(tuple(parts), size, now + ttl))
+            self._held += len(parts)
         for prompt in prompts[:-KEPT]:
             self._held -= len(prompt.parts)
-        self._prompts[whole] = prompts[-KEPT:]
-        self._shrink()
+        if prompts:
+            self._prompts[whole] = prompts[-KEPT:]
+            self._shrink()
         return cached // block * block if block else cached
 
     def look(self, world: World, account: Account, request: Chat, ttl: float = TTL) -> int:
         """The tokens of this request's prompt that come from the cache."""
-        cached = self.hit(
-            (account.name, request.cache_key or ""),
-            request.model.id,
-            parts_of(request.messages, request.tools, world.count),
-            world.mono(),
-            effort=f"{request.thinking} {request.effort}",
-            ttl=ttl,
-            block=world.profile.cache_block,
-        )
+        key, model = (account.name, request.cache_key or ""), request.model.id
+        effort = f"{request.thinking} {request.effort}"
+        if request.prompt_tokens <= LEAST and (key, model, effort) not in self._prompts:
+            return 0  # nothing to find, nothing to keep
+        parts = parts_of(request.messages, request.tools, world.count)
+        block = world.profile.cache_block
+        cached = self.hit(key, model, parts, world.mono(), effort=effort, ttl=ttl, block=block)
         return min(cached, request.prompt_tokens)
 
     def _stays(self, prompt: _Prompt, now: float) -> bool:
