@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from moonpalace.app_mock import TOPICS
+from moonpalace.app_topics import entries
 from moonpalace.cli.main import INTERRUPTED
 from moonpalace.config_options import CACHE, NEGATED, OPTIONS, REPEAT, Option
 from moonpalace.core.errors import MoonPalaceError
@@ -175,9 +175,9 @@ def mock() -> str:
         + "\n## Faults\n\n`--fault`, the header `x-mock-fault`, or `faults` of a scenario: the name, with arguments"
         "\nbehind a colon. A status (`429`) or the name of an error below is a fault as well. `=5%` behind it hits"
         "\nthat share of the requests, `@10-30` those with these numbers.\n\n"
-        + _table(("fault", "does"), [(f"`{name}`", words) for name, words in TOPICS["faults"]()])
+        + _table(("fault", "does"), [(f"`{name}`", words) for name, words in entries("faults")])
         + "\n## Scenarios\n\nTaken by name: the header `x-mock-scenario: NAME`, or the model `kimi-k3#NAME`.\n\n"
-        + _table(("scenario", "shows"), [(f"`{name}`", words) for name, words in TOPICS["scenarios"]()])
+        + _table(("scenario", "shows"), [(f"`{name}`", words) for name, words in entries("scenarios")])
         + "\n## Errors\n\nWords in braces are filled in.\n\n"
         + _table(("name", "status", "type", "message"), errors)
     )

@@ -1,4 +1,4 @@
-"""What runs beside the traffic: the lines on stderr, and the librarian's process.
+"""What runs beside the traffic: the lines on stderr, the event loop's own among them, and the librarian's process.
 
 1. Neither can hold up the traffic: each has a thread of its own.
 2. A librarian that dies is started again. One that died before the end is replaced once, so that the record is whole
@@ -15,8 +15,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from .librarian.log import message_line
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Notices:
@@ -44,6 +48,23 @@ class Notices:
         """Say what is left, within a second."""
         self._queue.put(None)
         self._thread.join(1.0)
+
+
+class Troubles:
+    """The event loop's own complaints, such as too many open files: one line each, and not the same again and again."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said: dict[str, float] = {}
+
+    def __call__(self, events: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        text = f"{context.get('message', 'the event loop met an error')}: {reason}"
+        now = time.monotonic()
+        if now - self._said.get(text, -60.0) >= 60.0:
+            self._said[text] = now
+            self._say(text)
 
 
 class Librarian:

@@ -4,25 +4,29 @@
 2. With a record to serve (`--from`) only this user's processes are answered: what they get is somebody's conversation.
 3. With `--record` a proxy of our own runs beside it on a leash (`app_run.Proxy`): what the record does not have goes
    through that to the real API, and is recorded.
+4. What is set wrong is told before a port is bound.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import os
 import signal
+import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .app_beside import Notices
-from .core.errors import UsageError
+from .app_beside import Notices, Troubles
+from .core.errors import MoonPalaceError, UsageError
 from .journal import process
-from .mock.api import Tape
+from .mock.api import Api
 from .mock.server import Seen, Server
 from .mock.setup import MockSettings as MockSettings
 from .mock.setup import build
@@ -33,8 +37,10 @@ if TYPE_CHECKING:
     from .config import Config
     from .config_home import Place
     from .mock.tape import Tape as Recording
+    from .wire.redact import Redactor
 
 LOCAL = "127.0.0.1"
+_LONGEST = 300  # characters of a path, or of what is told about it, in a line of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,74 +58,100 @@ class Job:
     ignore: tuple[str, ...] = ()
     recording: Config | None = None
     quiet: bool = False
-    colour: bool = False
 
 
 def mock(job: Job) -> int:
     """Run the mock until it is told to stop. Gives the exit code. Raises: MoonPalaceError."""
     process.leave_no_core()
-    notices = Notices(colour=job.colour, as_json=False)
+    api = prepare(job.settings)
+    notices = Notices(colour=False, as_json=False)
+    api.world.tell = notices.say
+    gc.freeze()  # all this stays; looking at it again and again would make answers late
+    gc.set_threshold(50_000, 20, 50)
     try:
         with ExitStack() as stack:
             tape = _tape(job, stack, notices.say)
             _, factory = loop.loop_factory()
-            return loop.run(_serve(job, tape, notices.say), factory)
+            return loop.run(_serve(job, api, tape, notices.say), factory)
     finally:
         notices.close()
 
 
-async def _serve(job: Job, tape: Recording | None, say: Callable[[str], None]) -> int:
+async def _serve(job: Job, api: Api, tape: Recording | None, say: Callable[[str], None]) -> int:
+    asyncio.get_running_loop().set_exception_handler(Troubles(say))
+    told = asyncio.Event()
+    _listen_to_signals(told)
+    api.tape = tape
     sockets = bind.bind(job.host, job.port)
-    port = sockets[0].getsockname()[1]
-    async with AsyncExitStack() as stack:
-        watch = None if job.quiet else lambda seen: say(line(seen))
-        mocked = serving(job.settings, sockets, tell=say, watch=watch, tape=tape, allow_hosts=job.allow_hosts)
-        server = await stack.enter_async_context(mocked)
-        told = asyncio.Event()
-        _listen_to_signals(told)
+    watch = None if job.quiet else _log(say)
+    async with serving(api, sockets, watch=watch, allow_hosts=job.allow_hosts):
         everywhere = ("localhost", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
         host = LOCAL if job.host in everywhere else f"[{job.host}]" if ":" in job.host else job.host
-        year = server.api.world.profile.year
-        say(f'MoonPalace Mock Starts => change base_url to "http://{host}:{port}/v1"; any key that begins with sk- '
-            f"will do (profile {year})")  # fmt: skip
-        looking = asyncio.create_task(_look_ahead(tape)) if tape is not None else None
+        say(f'MoonPalace Mock Starts => change base_url to "http://{host}:{sockets[0].getsockname()[1]}/v1"; any key '
+            f"that begins with sk- will do (profile {api.world.profile.year})")  # fmt: skip
+        looking = asyncio.create_task(_look_ahead(tape, say)) if tape is not None else None
         await told.wait()
         if looking is not None:
             looking.cancel()
+    _take_no_more_signals()
     return 0
 
 
-def line(seen: Seen) -> str:
-    """A request in the log."""
-    took = "" if seen.ended is None else f" {seen.ended - seen.at:.2f}s"
-    return f"{seen.method:<6} {seen.target} {seen.status or '---'}{took}"
+def prepare(settings: MockSettings, tell: Callable[[str], None] = lambda text: None) -> Api:
+    """The API as it is set; `serving` gives it a folder for uploads. Raises: UsageError for what cannot be meant."""
+    return build(settings, Path(), time.monotonic, time.time, tell)
 
 
 @asynccontextmanager
 async def serving(
-    settings: MockSettings, sockets: Sequence[object], *, tell: Callable[[str], None],
-    watch: Callable[[Seen], None] | None = None, tape: Tape | None = None, allow_hosts: tuple[str, ...] = (),
+    api: Api, sockets: Sequence[socket.socket], *, watch: Callable[[Seen], None] | None = None,
+    allow_hosts: tuple[str, ...] = (), origins: tuple[str, ...] = (),
 ) -> AsyncIterator[Server]:  # fmt: skip
     """A mock on bound sockets, for as long as the context lasts. Raises: UsageError."""
-    port: int = sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    port: int = sockets[0].getsockname()[1]
     try:
         folder = tempfile.TemporaryDirectory(prefix="moonpalace-mock-", ignore_cleanup_errors=True)
     except OSError as error:
+        for sock in sockets:
+            sock.close()
         raise UsageError(f"no temporary directory can be made ({error.strerror}) for uploads; set TMPDIR") from None
     with folder as name:
-        api = build(settings, Path(name), time.monotonic, time.time, tell, tape)
-        server = Server(api, Gate(port, allow_hosts), watch=watch, guard=tape is not None)
-        await server.serve(sockets)  # type: ignore[arg-type]
+        api.world.folder = Path(name)
+        server = Server(api, Gate(port, allow_hosts, origins), watch=watch, guard=api.tape is not None)
+        await server.serve(sockets)
         try:
             yield server
         finally:
             await server.stop()
 
 
-async def _look_ahead(tape: Recording) -> None:
+async def _look_ahead(tape: Recording, say: Callable[[str], None]) -> None:
     """Look at the whole record while nobody asks: a first miss has to know all of it."""
-    while tape.look_on():  # noqa: ASYNC110 - between two exchanges the loop has its turn
-        await asyncio.sleep(0)
+    try:
+        while tape.look_on():  # noqa: ASYNC110 - between two exchanges the loop has its turn
+            await asyncio.sleep(0)
+    except MoonPalaceError as error:  # who asks for it is told as well
+        say(str(error))
+
+
+def _log(say: Callable[[str], None]) -> Callable[[Seen], None]:
+    """What writes the log: a line for each request."""
+    from .wire.redact import Redactor
+
+    redactor = Redactor(os.urandom(16))
+    return lambda seen: say(line(seen, redactor))
+
+
+def line(seen: Seen, redactor: Redactor) -> str:
+    """A request in the log: what was asked, what came of it, and what was played."""
+    target = redactor.target(seen.target.encode("latin-1")).decode("utf-8", "backslashreplace")
+    about = redactor.text("; ".join(seen.about).encode("utf-8", "replace"))[0].decode("utf-8", "replace")
+    took = "" if seen.ended is None else f" {seen.ended - seen.at:.2f}s"
+    return f"{seen.method:<6} {_short(target)} {seen.status or '---'}{took} {_short(about)}".rstrip()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _tape(job: Job, stack: ExitStack, say: Callable[[str], None]) -> Recording | None:
@@ -151,11 +183,15 @@ def _tape(job: Job, stack: ExitStack, say: Callable[[str], None]) -> Recording |
     )  # fmt: skip
 
 
+_STOPS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
+
+
 def _listen_to_signals(told: asyncio.Event) -> None:
+    """Each of them ends it in order; one that whoever started us had ignored (nohup) stays ignored."""
     events = asyncio.get_running_loop()
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+    for name in _STOPS:
         number = getattr(signal, name, None)
-        if number is None:
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:
             continue
         try:
             events.add_signal_handler(number, told.set)
@@ -164,33 +200,7 @@ def _listen_to_signals(told: asyncio.Event) -> None:
                 signal.signal(number, lambda *_: events.call_soon_threadsafe(told.set))
 
 
-def _scenarios() -> Iterator[tuple[str, str]]:
-    from .mock.scenario import shipped
-
-    return ((scenario.name, scenario.about) for scenario in shipped().scenarios)
-
-
-def _faults() -> Iterator[tuple[str, str]]:
-    from .mock.faults import TABLE
-
-    for name, kind in TABLE.items():
-        arguments = ",".join(f"{key}={value:g}" for key, value in kind.wants)
-        yield f"{name}:{arguments}" if arguments else name, kind.words
-
-
-def _errors() -> Iterator[tuple[str, str]]:
-    from .kimi.errors import FORMS
-
-    return ((form.name, f"{form.status} {form.message}") for form in FORMS.values())
-
-
-def _switches() -> Iterator[tuple[str, str]]:
-    from .kimi.profiles import SWITCHES
-
-    for name, (words, choices) in SWITCHES.items():
-        yield name, f"{words} ({', '.join(choices)})" if choices else words
-
-
-TOPICS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
-    "scenarios": _scenarios, "faults": _faults, "errors": _errors, "switches": _switches,
-}  # fmt: skip
+def _take_no_more_signals() -> None:
+    """It ends already: a second one, while the loop's handlers go, must not make that an end by a signal."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in _STOPS if hasattr(signal, name)})

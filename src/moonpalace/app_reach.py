@@ -11,6 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .config_trial import Trial
@@ -58,6 +59,8 @@ def _any_exists(value: str) -> bool:
 
 def proxies(trial: Trial) -> Result:
     """Which variables are set, whether one applies to the endpoint, and whether that proxy is there."""
+    if trial.config.start.endpoint == MOCK:
+        return ok("a mock inside is reached without a proxy")
     scheme, host, port, _ = parse_base_url(trial.config.start.endpoint)
     known = [(name, value) for name, value in trial.around.proxies if name.lower() in trial.config.proxies]
     shown = ", ".join(f"{name} ({_named(name, value)})" for name, value in known)
@@ -103,7 +106,7 @@ def endpoint(trial: Trial) -> Result:
     """Name, connection and TLS, each with its time; where it failed, what was reached before."""
     start = trial.config.start
     if start.endpoint == MOCK:
-        return ok("a mock inside of the proxy")
+        return _mock(start.mock_scenario)
     try:
         origin = origin_of(trial)
     except UsageError as error:
@@ -119,6 +122,17 @@ def endpoint(trial: Trial) -> Result:
     remedy = _REMEDIES.get((trouble.stage, trouble.kind)) or _REMEDIES.get((trouble.stage, ""), "try again later")
     before = f" ({', '.join(steps)})" if steps else ""
     return fail(f"{trouble.stage} failed: {trouble}{before}", remedy)
+
+
+def _mock(scenario: Path | None) -> Result:
+    """Whether the mock could start as it is set."""
+    from .app_mock import MockSettings, prepare
+
+    try:
+        api = prepare(MockSettings(scenarios=() if scenario is None else (scenario,)))
+    except UsageError as error:
+        return fail(str(error))
+    return ok(f"a mock inside of the proxy (profile {api.world.profile.year})" + (f", {scenario}" if scenario else ""))
 
 
 async def _try_endpoint(

@@ -56,5 +56,5 @@ NAMES = tuple(_TOPICS)
 
 
 def entries(topic: str, files: Sequence[Path] = ()) -> Entries:
-    """Name and meaning of everything in a topic. `files`: scenario files, before the shipped ones. Raises: UsageError."""
+    """Name and meaning of all in a topic. `files`: scenario files beside the shipped ones. Raises: UsageError."""
     return _TOPICS[topic](files)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -18,10 +17,10 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import __version__
-from .app_beside import Librarian, Notices
+from .app_beside import Librarian, Notices, Troubles
 from .config import Config, StartConfig
 from .config_values import MOCK
 from .core.errors import UsageError
@@ -36,6 +35,9 @@ from .net.origin import Origin, parse_base_url
 from .proxy.routes import Route, Routes
 from .proxy.server import Proxy, Settings
 from .wire.redact import Redactor
+
+if TYPE_CHECKING:
+    from .app_inside import Inside
 
 
 class Leash(Protocol):
@@ -67,7 +69,7 @@ def start(config: Config, leash: Leash | None = None) -> int:
 
 def _start(config: Config, leash: Leash | None) -> int:
     settings = config.start
-    inside = bind.bind("127.0.0.1", 0) if settings.endpoint == MOCK else []
+    inside = _inside(settings)
     routes = _routes(config, inside)
     notes = home_folder.prepare_home(config.home)
     redactor = Redactor(home_folder.salt(config.home), [settings.key.encode()] if settings.key else [])
@@ -102,13 +104,13 @@ def _start(config: Config, leash: Leash | None) -> int:
             )
 
         events = asyncio.get_running_loop()
-        events.set_exception_handler(_Troubles(notices.say))
+        events.set_exception_handler(Troubles(notices.say))
         journal = Journal(run.path, opened, events, trouble=notices.say)
         proxy = Proxy(routes, gate, redactor, journal, served, say=notices.say)
         told = _listen_to_signals(events, proxy, notices.say)
         async with AsyncExitStack() as stack:
-            if inside:
-                await _serve_mock(stack, settings, inside, notices.say)
+            if inside is not None:
+                await stack.enter_async_context(inside.serving(notices.say))
             return await serve(journal, proxy, events, told)
 
     async def serve(journal: Journal, proxy: Proxy, events: asyncio.AbstractEventLoop, told: asyncio.Event) -> int:
@@ -146,23 +148,6 @@ def _start(config: Config, leash: Leash | None) -> int:
     return code
 
 
-class _Troubles:
-    """The event loop's own complaints, such as too many open files: one line each, and not the same again and again."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._said: dict[str, float] = {}
-
-    def __call__(self, events: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        text = f"{context.get('message', 'the event loop met an error')}: {reason}"
-        now = time.monotonic()
-        if now - self._said.get(text, -60.0) >= 60.0:
-            self._said[text] = now
-            self._say(text)
-
-
 def _listen_to_signals(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Callable[[str], None]) -> asyncio.Event:
     """The event that the first signal sets; the second one hurries everything that still waits."""
     told = asyncio.Event()
@@ -189,20 +174,17 @@ def _listen_to_signals(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Cal
     return told
 
 
-async def _serve_mock(
-    stack: AsyncExitStack, settings: StartConfig, sockets: list[socket.socket], say: Callable[[str], None]
-) -> None:
-    """The mock behind `--endpoint mock`, in this process."""
-    from .app_mock import serving
-    from .mock.setup import MockSettings
+def _inside(settings: StartConfig) -> Inside | None:
+    """The mock behind `--endpoint mock`, in this process. Raises: UsageError."""
+    if settings.endpoint != MOCK:
+        return None
+    from .app_inside import Inside
 
-    scenarios = () if settings.mock_scenario is None else (settings.mock_scenario,)
-    server = await stack.enter_async_context(serving(MockSettings(scenarios=scenarios), sockets, tell=say))
-    say(f"endpoint => a mock inside (profile {server.api.world.profile.year}); any key that begins with sk- will do")
+    return Inside(settings.mock_scenario, settings.allow_origins)
 
 
-def _routes(config: Config, mock: list[socket.socket]) -> Routes:
-    """The endpoint and the routes, each with its way there. `mock`: where the one inside listens."""
+def _routes(config: Config, inside: Inside | None) -> Routes:
+    """The endpoint and the routes, each with its way there."""
     ca_file = str(config.start.ca_file) if config.start.ca_file else None
     contexts: dict[str, Any] = {}
 
@@ -224,12 +206,7 @@ def _routes(config: Config, mock: list[socket.socket]) -> Routes:
         )  # fmt: skip
 
     key = config.start.key.encode() if config.start.key else None
-    if mock:
-        _, port = mock[0].getsockname()[:2]
-        main = Origin("http", "127.0.0.1", port, b"", MOCK)
-    else:
-        main = origin(config.start.endpoint)
-    endpoint = Route(b"", main, key)
+    endpoint = Route(b"", origin(config.start.endpoint) if inside is None else inside.origin, key)
     return Routes(endpoint, [Route(r.prefix.encode(), origin(r.url)) for r in config.start.routes])
 
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from .config import KEY_VARIABLE
+from .config_values import MOCK
 
 OPENAI = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "MOONSHOT_BASE_URL", "MOONSHOT_API_BASE", "KIMI_BASE_URL")
 ANTHROPIC = ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE", "ANTHROPIC_API_URL", "MOONSHOT_ANTHROPIC_API_BASE")
@@ -27,6 +28,7 @@ KEYS = {
     "OPENAI_API_KEY": (), "MOONSHOT_API_KEY": (), "KIMI_API_KEY": (), "ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",),
 }  # fmt: skip
 PLACEHOLDER = "moonpalace"
+MOCK_KEY = "sk-mock"  # any would do for a mock, if it begins like one
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _HERE = ("127.0.0.1", "localhost")
 
@@ -37,10 +39,10 @@ def environment(env: Mapping[str, str], base_url: str, endpoint: str, *, has_key
     found.update(dict.fromkeys(OPENAI, base_url))
     if (messages := anthropic_base(base_url, endpoint)) is not None:
         found.update(dict.fromkeys(ANTHROPIC, messages))
-    if has_key:
+    if has_key or endpoint == MOCK:
         for name, others in KEYS.items():
             if not any(env.get(each) for each in (name, *others)):
-                found[name] = PLACEHOLDER
+                found[name] = MOCK_KEY if endpoint == MOCK else PLACEHOLDER
     found.update(_past_the_proxy(env))
     return found
 

@@ -222,7 +222,7 @@ MOCK = "http://moonpalace.mock"  # stands for the mock inside of the proxy; no n
 
 def endpoint(value: object) -> str:
     """A base URL; or `mock`, for which `MOCK` stands from here on."""
-    return MOCK if value == "mock" else base_url(value)
+    return MOCK if isinstance(value, str) and value.strip().lower() == "mock" else base_url(value)
 
 
 def route(value: object) -> Route:

@@ -45,6 +45,7 @@ def test_the_documented_chat_is_19_and_21() -> None:
         ({"role": "user", "content": [{"type": "text", "text": "one two"}, {"type": "text", "text": "three"}]}, 7),
         ({"content": [{"type": "image_url", "image_url": {"url": "data:x"}}, {"type": "text", "text": "a"}]}, 1029),
         ({"role": "user", "content": [{"type": "image_url", "image_url": "ms://f"}]}, 1028),
+        ({"role": "user", "content": [{"type": "video_url", "video_url": "ms://f"}]}, 1028),
         ({"role": "assistant", "content": "a", "reasoning_content": "b c"}, 7),
         ({"role": "assistant", "content": None, "tool_calls": [CALL]}, 4 + 2 + 3 + 1 + 1),
         ({"role": "assistant", "content": "", "tool_calls": [CALL, CALL]}, 4 + 2 + 2 * 5),

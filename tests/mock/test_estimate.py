@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from moonpalace.kimi.law.chat import Chat, judge
+from moonpalace.kimi.templates import GENERATION
 from moonpalace.mock.contexts.caching import ROUTES as CACHING
 from moonpalace.mock.estimate import ROUTES
 from moonpalace.testing.mock_scene import Scene
@@ -49,6 +51,18 @@ def test_tools_count() -> None:
     plain = scene.json("POST", PATH, {"model": "kimi-k3", "messages": HELLO})["data"]["total_tokens"]
     more = scene.json("POST", PATH, {"model": "kimi-k3", "messages": HELLO, "tools": [TOOL]})["data"]["total_tokens"]
     assert more > plain
+
+
+def test_it_is_what_the_chat_counts_but_for_the_opening() -> None:
+    """Tools that a message of kimi-k3 brings are in the prompt, thoughts that K2.6 does not read again are not."""
+    dynamic = [{"role": "system", "tools": [TOOL]}, *HELLO]
+    thought = [*HELLO, {"role": "assistant", "content": "hi", "reasoning_content": "a greeting"}, *HELLO]
+    scene = Scene(ROUTES)
+    for model, messages in (("kimi-k3", dynamic), ("kimi-k3", thought), ("kimi-k2.6", thought)):
+        data = {"model": model, "messages": messages}
+        judged = judge(data, scene.world.profile, scene.world.count)
+        assert isinstance(judged, Chat)
+        assert scene.json("POST", PATH, data)["data"]["total_tokens"] == judged.prompt_tokens - GENERATION
 
 
 def test_what_is_too_long_for_the_model_is_counted() -> None:

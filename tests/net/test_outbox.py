@@ -21,8 +21,14 @@ class Loop:
 class Transport:
     def __init__(self, log, name):
         self.log, self.name = log, name
+        self.closed = False
+
+    def is_closing(self):
+        return self.closed
 
     def write(self, data):
+        if self.closed:
+            raise RuntimeError("unable to perform operation; the handler is closed")  # as uvloop does
         self.log.append((self.name, data))
 
 
@@ -81,3 +87,14 @@ def test_a_quiet_turn_ends_the_gathering():
     loop.turn()
     outbox.put(Transport(log, "a"), b"2")
     assert log == [("a", b"1"), ("a", b"2")]
+
+
+def test_a_client_that_leaves_in_the_turn_costs_nobody_else_an_answer():
+    """A write to a closed transport raises; what waited behind it belonged to others."""
+    outbox, log, loop = busy()
+    gone, there = Transport(log, "gone"), Transport(log, "there")
+    outbox.put(gone, b"1")
+    outbox.put(there, b"2")
+    gone.closed = True
+    loop.turn()
+    assert log == [("there", b"2")]

@@ -66,7 +66,8 @@ def _settings(found: Config, around: Surroundings) -> list[Setting]:
     for option in OPTIONS:
         kind = "time" if option.read in times else "size" if option.read is values.size else ""
         kind = "secret" if option.secret else kind
-        result.append(Setting(option.name, shown(getattr(found.start, option.field), kind), found.sources[option.name]))
+        value = shown(getattr(found.start, option.field), kind)
+        result.append(Setting(option.name, "mock" if value == values.MOCK else value, found.sources[option.name]))
     result.append(Setting("log", "stderr", "default"))
     for name, value in around.proxies:
         text = value if name.lower() == "no_proxy" else proxy_shown(value)

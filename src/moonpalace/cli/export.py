@@ -25,6 +25,7 @@ def _complete_output(_ctx: click.Context, _param: click.Parameter, incomplete: s
 
 
 _STREAMS = ("stdout", "stderr", "-")
+_A_MOCK = "http://127.0.0.1:9999"
 
 
 @click.command("export", cls=Command)
@@ -86,9 +87,13 @@ def _export_case(exchange: Exchange, given: dict[str, Any]) -> None:
 
 
 def _export_curl(exchange: Exchange, given: dict[str, Any]) -> None:
+    from ..config_values import MOCK
     from ..service.export_curl import curl
     from ..service.export_files import Folder, file_of, stem
 
+    if exchange.endpoint == MOCK:
+        exchange.endpoint = _A_MOCK
+        say(f"note: it went to a mock inside of the proxy; the command asks {_A_MOCK}, where moonpalace mock answers")
     force = bool(given["force"])
     if given["directory"] is not None:
         with Folder(given["directory"]) as folder:

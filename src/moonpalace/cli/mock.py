@@ -1,7 +1,7 @@
 """`moonpalace mock`: a Kimi API on this machine.
 
-1. Every value is read here, before anything of the mock is imported; what only the mock can judge (faults, switches,
-   files) is judged before a port is bound.
+1. The form of each value is judged here; what only the mock can judge (faults, switches, files) it judges before a
+   port is bound.
 2. A flag that would do nothing beside the others is refused.
 """
 
@@ -217,7 +217,7 @@ def _choice(name: str, text: str | None, allowed: tuple[str, ...]) -> str:
 
 
 def _recording(url: str | None) -> Any:
-    """How the proxy behind --record is set: as the file says, but in this command's shadow."""
+    """How the proxy behind --record is set: as the file says, but on a port of its own, quiet, and keeping all."""
     from .. import config, config_values
 
     flags: dict[str, object] = {"port": "0", "host": "127.0.0.1", "quiet": True, "store": True}

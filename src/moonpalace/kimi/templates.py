@@ -6,7 +6,8 @@
    an answer ends with one.
 3. Calls of tools are a section with their ids and arguments; the result of one is headed by its id. Tools are declared
    in a message of their own.
-4. Any JSON value may stand anywhere: what has the wrong type costs nothing. What no template says, such as the hidden
+4. What a picture costs depends on its size, and how is not published: each counts as `IMAGE`, a video as one picture.
+5. Any JSON value may stand anywhere: what has the wrong type costs nothing. What no template says, such as the hidden
    text about effort that newer models get, is a parameter.
 
 Source: the chat template of Kimi K2 (2025-07) and `tokenization_kimi.py` (2026-08); the sums agree with the examples of
@@ -30,7 +31,7 @@ END = 1
 IMAGE = 1024
 _CALL = 3
 _SECTION = 2
-_PICTURES = frozenset(("image_url", "image"))
+_PICTURES = frozenset(("image_url", "image", "video_url"))
 
 
 def message_tokens(message: Mapping[str, object], count: Count, image_tokens: int = IMAGE) -> int:

@@ -47,6 +47,8 @@ class Pace:
 class Answer:
     """See the module. `usage` overrides what is counted. `faults`: names as `--fault` takes them, without a rate.
 
+    `scenario`: the name of the one that it comes from.
+
     `error`: the name of a row of `kimi.errors` with `values` for it, instead of an answer. `raw`: a body as it is, with
     `status` and `content_type`, instead of an answer.
     """
@@ -61,3 +63,4 @@ class Answer:
     status: int = 200
     content_type: str = "application/json"
     raw: bytes | None = None
+    scenario: str = ""

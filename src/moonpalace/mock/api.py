@@ -94,19 +94,14 @@ class Api:
 
     def _failed(self, asked: Asked, error: Exception, faults: list[Fault]) -> Performance:
         if isinstance(error, Refused):
-            return self._perform(asked, self._refused(asked, error), faults)
+            if error.violation.form.name != "mock_miss":  # the tape tells that itself
+                asked.about += (error.violation.message,)
+            return self._perform(asked, refusal(error.violation, error.headers), faults)
+        asked.about += ("a fault of the mock",)
         self.world.tell(f"unexpected {type(error).__name__} for {asked.method} {asked.path}: {error}")
         if self.world.raise_faults:
             raise error
         return self._perform(asked, refusal(filled(self.world, "unexpected_output", None, {})), [])
-
-    def _refused(self, asked: Asked, refused: Refused) -> Reply:
-        violation = refused.violation
-        if asked.path.startswith(ANTHROPIC) and violation.form.surface == "platform":
-            reply = refusal(violation, refused.headers)
-            body = encode(render_messages.error(violation, self._request_id(asked)))
-            return replace(reply, chunks=(replace(reply.chunks[0], data=body),))
-        return refusal(violation, refused.headers)
 
     def _faults(self, asked: Asked) -> list[Fault]:
         found = happening(self.faults, self.world, asked.number) if self.faults else []
@@ -178,20 +173,34 @@ class Api:
             instead = self._instead(asked, own)
             if instead is not None:
                 instead.done, reply = reply.done, instead
+        ident = self._request_id(asked)
+        self._in_form(asked, reply, ident)
         share = self.world.share("pace", asked.number) if self.pacer.speed else 0.0
         times = self.pacer.offsets(reply, reply.pace, share)
         faults = [self._meant(fault) for fault in faults]
         if asked.account is not NOBODY:
-            reply.headers += tuple(self._lines(asked))
+            reply.headers += tuple(self._lines(asked, ident))
             if reply.status == 200:
                 reply.headers += (self._timing(times, reply),)
-        return perform(reply, times, faults, to_head=asked.method == "HEAD")
+        about = asked.about
+        if faults:
+            about += (f"fault {', '.join([fault.error or fault.name for fault in faults])}",)
+        return perform(reply, times, faults, to_head=asked.method == "HEAD", about=about)
 
-    def _lines(self, asked: Asked) -> list[tuple[str, str]]:
+    def _in_form(self, asked: Asked, reply: Reply, ident: str) -> None:
+        """An error in the words of the format that was asked in, whoever found it."""
+        violation = reply.violation
+        if violation is None or violation.form.surface != "platform" or not asked.path.startswith(ANTHROPIC):
+            return
+        if self.world.profile.messages_api:
+            body = encode(render_messages.error(violation, ident))
+            reply.chunks = (replace(reply.chunks[0], data=body),)
+
+    def _lines(self, asked: Asked, ident: str) -> list[tuple[str, str]]:
         account, world = asked.account, self.world
         tier = account.tier.number if account.tier is not None else 5
         lines = [
-            ("Msh-Request-Id", self._request_id(asked)), ("Msh-Uid", account.user_id),
+            ("Msh-Request-Id", ident), ("Msh-Uid", account.user_id),
             ("Msh-Gid", f"enterprise-tier-{tier}"),
         ]  # fmt: skip
         if world.profile.year >= "2025":

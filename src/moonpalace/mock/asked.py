@@ -63,7 +63,10 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """See the module. `at`: wall time in seconds; `number`: 1 for the server's first request, and so on."""
+    """See the module. `at`: wall time in seconds; `number`: 1 for the server's first request, and so on.
+
+    `about`: what is played, in words for the log.
+    """
 
     number: int
     method: str
@@ -75,6 +78,7 @@ class Asked:
     at: float
     parts: tuple[Part, ...] | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
 
     def first(self, name: str) -> str | None:
         """The first value of a query parameter."""

@@ -30,7 +30,7 @@ class Call:
 
     __slots__ = (
         "_body", "_live", "_loop", "_place", "_played", "_server", "_size", "_started", "_task", "_timer", "connection",
-        "head", "status", "bad", "number", "over", "done", "too_long", "upload",
+        "head", "status", "about", "bad", "number", "over", "done", "too_long", "upload",
     )  # fmt: skip
 
     def __init__(self, server: Server, connection: ClientConnection, head: http1.RequestHead, number: int) -> None:
@@ -53,6 +53,7 @@ class Call:
         self._place = 0
         self._started = 0.0
         self.status = 0
+        self.about: tuple[str, ...] = ()
 
     # --- the listener's side
 
@@ -93,6 +94,8 @@ class Call:
 
     def client_gone(self, kind: str, text: str) -> None:
         """Nobody listens any more."""
+        if self._live is None:  # that one's client leaves when it has all, which may be before we know
+            self.about += ("the client left",)
         self._end()
 
     def client_full(self) -> None:
@@ -115,22 +118,32 @@ class Call:
     def answer(self, body: bytes) -> None:
         """Have it answered."""
         self._started = self._loop.time()
-        found = self._server.answer(self, body)
+        try:
+            found = self._server.answer(self, body)
+            if isinstance(found, Live):
+                self._live = found
+                self.about = ("sent on",)
+                found.start(self)
+                return
+        except Exception as error:  # the call's edge: it may be one inside of the proxy
+            found = self._server.failed(error)
         if isinstance(found, Performance):
             self.play(found)
-        elif isinstance(found, Live):
-            self._live = found
-            found.start(self)
         else:
             self._task = self._loop.create_task(self._wait(found))
 
     async def _wait(self, coming: Awaitable[Performance]) -> None:
-        self.play(await coming)
+        try:
+            played = await coming
+        except Exception as error:  # as above
+            played = self._server.failed(error)
+        self.play(played)
 
     def play(self, played: Performance) -> None:
         """Play an answer. Its times count from when the request was whole."""
         self._played = played
         self.status = played.status
+        self.about += played.about
         self.done = played.done
         if not self._started:
             self._started = self._loop.time()

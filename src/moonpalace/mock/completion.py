@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..kimi.law.chat import Chat
+from ..kimi.tool_ids import first_number, tool_call_id
 from .answer import Answer, Choice, ToolCall
 
 Count = Callable[[str], int]
@@ -69,7 +70,7 @@ def spoken(choice: Choice) -> list[tuple[str, float | None]]:
 def finish(answer: Answer, chat: Chat, count: Count, cached: int) -> Completion:
     """The answer as this request gets it. What it does not have for n choices is repeated."""
     given = answer.choices or (Choice(),)
-    choices = tuple([_finish(given[min(i, len(given) - 1)], chat, count, i) for i in range(chat.n)])
+    choices = tuple([_finish(given[min(i, len(given) - 1)], chat, count) for i in range(chat.n)])
     override = answer.usage
     if "completion_tokens" in override:
         choices = _told(choices, override["completion_tokens"])
@@ -86,7 +87,7 @@ def _told(choices: tuple[Finished, ...], total: int) -> tuple[Finished, ...]:
     )
 
 
-def _finish(choice: Choice, chat: Chat, count: Count, index: int) -> Finished:
+def _finish(choice: Choice, chat: Chat, count: Count) -> Finished:
     reasoning = choice.reasoning if chat.thinking or chat.model.family.thinking != "switch" else ""
     room = chat.max_tokens
     thought = count(reasoning) if reasoning else 0
@@ -99,7 +100,7 @@ def _finish(choice: Choice, chat: Chat, count: Count, index: int) -> Finished:
         kept = _prefix(content, room - thought, count)
         cut = Choice(kept, reasoning, (), None, _cut_pieces(choice.pieces, kept), choice.gaps)
         return Finished(cut, choice.finish_reason or "length", room, thought)
-    calls = tuple([_named(call, index, place) for place, call in enumerate(choice.tool_calls)])
+    calls = _named(choice.tool_calls, chat) if choice.tool_calls else ()
     if stopped_by is not None:
         calls = ()
     calling = sum([count(call.name) + count(call.arguments) + 4 for call in calls])
@@ -112,8 +113,15 @@ def _finish(choice: Choice, chat: Chat, count: Count, index: int) -> Finished:
     return Finished(done, reason, total, thought, stopped_by)
 
 
-def _named(call: ToolCall, index: int, place: int) -> ToolCall:
-    return call if call.id is not None else replace(call, id=f"{call.name}:{place}")
+def _named(calls: Sequence[ToolCall], chat: Chat) -> tuple[ToolCall, ...]:
+    """The calls, each with an id."""
+    first = first_number(chat.messages, chat.model.family)
+    return tuple(
+        [
+            call if call.id is not None else replace(call, id=tool_call_id(call.name, number))
+            for number, call in enumerate(calls, first)
+        ]
+    )
 
 
 def _stop(text: str, stops: Sequence[str]) -> tuple[str, str | None]:

@@ -1,7 +1,7 @@
 """The token estimate: `POST /v1/tokenizers/estimate-token-count`.
 
-1. It counts messages and tools as a chat request would hold them, without the tokens that open the answer. They are
-   judged by the same law. A message that names a cache counts as what is cached.
+1. It counts messages and tools as a chat request would, without the tokens that open the answer: tools in messages too,
+   and no thoughts that the model does not read again. They are judged by the same law. A message that names a cache counts as what is cached.
 2. It is free and judges no length: what is too long for the model is counted all the same.
 3. Until 2025 the answer came in an envelope with `code`, `scode` and `status`.
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.headers import Headers
+from ..kimi.law import shape
+from ..kimi.law.recall import recalled
 from ..kimi.templates import estimate_tokens
 from . import shapes
 from .asked import Asked, Refused
@@ -31,7 +33,9 @@ def estimate(world: World, asked: Asked) -> Reply:
     found = shapes.conversation(world, data, model if isinstance(model, str) else "", "thinking", "reasoning_effort")
     if found:
         raise Refused(found[0])
-    total = estimate_tokens(data["messages"], data.get("tools") or [], world.count)
+    ask = shape.read(data, world.profile, world.count)
+    messages = recalled(ask.messages, ask.family, on=ask.thinking.on, keep=ask.thinking.keep)
+    total = estimate_tokens(messages, [tool for _, tool in ask.tools()], world.count)
     answer: dict[str, Any] = {"data": {"total_tokens": total}}
     if world.profile.year < "2026":
         answer = {"code": 0, **answer, "scode": "0x0", "status": True}

@@ -104,6 +104,8 @@ def _wanted(world: World, asked: Asked, kind: str) -> Wanted:
     data = asked.object()
     scenario = asked.headers.text(SCENARIO)
     model = data.get("model")
+    if isinstance(model, str):
+        asked.about = (f"{model} streamed" if data.get("stream") is True else model,)
     if isinstance(model, str) and "#" in model:
         name, _, scenario = model.partition("#")
         data = data | {"model": name or world.profile.models()[-1].id}
@@ -198,6 +200,8 @@ def _speak(world: World, asked: Asked, wanted: Wanted, request: Chat, used: Used
             notes = (("X-Mock-Nearest", told.encode("ascii", "backslashreplace").decode()[:500]),)
             if world.strict:
                 raise world.refuse("invalid_request", details=f"no scenario matches; {told}")
+        elif answer is not None:
+            asked.about += (f"scenario {answer.scenario}",)
     if answer is None:
         answer = think(request, world.seed)
     elif answer.error is not None or answer.raw is not None:

@@ -47,7 +47,7 @@ class Step:
 class Performance:
     """What is played on a connection. `ending`: KEEP, CLOSE, RESET, HANG (nothing more comes) or REFUSE.
 
-    `status`: what was meant. `done`: called when it is over.
+    `status`: what was meant. `done`: called when it is over. `about`: what is played, in words for the log.
     """
 
     steps: tuple[Step, ...]
@@ -55,6 +55,7 @@ class Performance:
     status: int = 0
     refuse_s: float = 0.0
     done: Callable[[], object] | None = None
+    about: tuple[str, ...] = ()
 
 
 class Pacer:
@@ -104,7 +105,7 @@ def refusal(violation: Violation, headers: Iterable[tuple[str, str]] = ()) -> Re
     """An error of the API as an answer."""
     if violation.form.surface == "gateway":
         return html(violation.status)
-    return Reply(violation.status, (Chunk(encode(violation.body())),), headers=tuple(headers))
+    return Reply(violation.status, (Chunk(encode(violation.body())),), headers=tuple(headers), violation=violation)
 
 
 _HEADS: dict[int, bytes] = {status: b"HTTP/1.1 %d %b\r\n" % (status, reason) for status, reason in REASONS.items()}
@@ -118,15 +119,17 @@ def head(reply: Reply, framing: bytes) -> bytes:
 
 
 def perform(
-    reply: Reply, times: Sequence[float], faults: Sequence[Fault] = (), *, to_head: bool = False
-) -> Performance:
+    reply: Reply, times: Sequence[float], faults: Sequence[Fault] = (), *, to_head: bool = False,
+    about: tuple[str, ...] = (),
+) -> Performance:  # fmt: skip
     """The script of a reply. `times`: when each chunk leaves."""
     slow = sum([fault["seconds"] for fault in faults if fault.name == "slow_head"])
     if faults:
         for fault in faults:
             if fault.name in _EDITS:
                 reply = _EDITS[fault.name](reply, fault)
-        times = [at + slow for at in times] + [times[-1] + slow if times else slow] * (len(reply.chunks) - len(times))
+        late = [at + slow for at in times] or [slow]
+        times = late + late[-1:] * (len(reply.chunks) - len(late))
     if reply.status in BODILESS:
         first = head(reply, b"")
         steps = [Step(times[-1] if times else slow, first)]
@@ -138,7 +141,7 @@ def perform(
     else:
         first = head(reply, b"Transfer-Encoding: chunked\r\n")
         steps = _stream(first, reply.chunks, times, to_head)
-    played = Performance(tuple(steps), KEEP, reply.status, 0.0, reply.done)
+    played = Performance(tuple(steps), KEEP, reply.status, 0.0, reply.done, about)
     for fault in faults:
         trick = _TRICKS.get(fault.name)
         if trick is not None:

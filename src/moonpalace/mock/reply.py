@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ..kimi.errors import Violation
 from .answer import Pace
 
 AS_EVER = Pace()
@@ -34,6 +35,7 @@ class Reply:
     """An answer. `streamed`: its body has no length of its own and goes out chunk by chunk.
 
     `pace`, `faults`: what its scenario asks for. `done`: called once when the answer is out or given up.
+    `violation`: the error that it says; another format may say it otherwise.
     """
 
     status: int
@@ -44,6 +46,7 @@ class Reply:
     pace: Pace = AS_EVER
     faults: tuple[str, ...] = ()
     done: Callable[[], object] | None = None
+    violation: Violation | None = None
 
     def with_headers(self, *lines: tuple[str, str]) -> Reply:
         """It, with more header lines."""

@@ -34,12 +34,16 @@ from .world import World
 BODY_LIMIT = 100 * 1024 * 1024
 BACKLOG = 4096  # connections that may wait
 SWEEP_SECONDS = 0.25
+PAGES = "requests of web pages are refused, as the real API has no CORS for them: ask from a server of yours"
 SECRET = frozenset((b"authorization", b"x-api-key", b"cookie"))
 
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """A request that came, for those who look on. Times in seconds, monotonic. No key is kept: `headers` lack it."""
+    """A request that came, for those who look on. Times in seconds, monotonic. No key is kept: `headers` lack it.
+
+    `about`: what was played, in words; they may repeat what the client said.
+    """
 
     number: int
     at: float
@@ -49,6 +53,7 @@ class Seen:
     body: bytes
     status: int = 0
     ended: float | None = None
+    about: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -107,6 +112,8 @@ class Server:
         self.calls.add(call)
         refused = self._refusal(connection, head)
         if refused is not None:
+            if self._watch is not None:
+                self._see(call, b"")
             call.play(refused)
         elif body is not None and not self._is_upload(head):
             call.answer(body)
@@ -125,7 +132,7 @@ class Server:
     def _refusal(self, connection: ClientConnection, head: http1.RequestHead) -> Performance | None:
         refused = self.gate.check(head) if self.gate is not None else None
         if refused is not None:
-            return _plain(refused.status, refused.message, head)
+            return _plain(refused.status, PAGES if refused.kind == "origin" else refused.message, head)
         if self._guard and not self._may_read(connection):
             return _plain(403, "the client belongs to another user of this machine: start a mock of your own", head)
         return None
@@ -154,8 +161,7 @@ class Server:
         method, target = head.method.decode("latin-1"), _text(head.target)
         headers = unpack(b"\r\n".join(head.lines))
         if self._watch is not None and call not in self._seen:
-            told = Headers(tuple([line for line in headers if line[0].lower() not in SECRET]))
-            self._seen[call] = Seen(call.number, time.monotonic(), method, target, told, body)
+            self._see(call, body)
         if call.too_long:
             details = f"request body is longer than {self.body_limit} bytes"
             return self.api.refuse(_violation("invalid_request", details=details), to_head=method == "HEAD")
@@ -164,12 +170,27 @@ class Server:
             return self.api.refuse(_violation("invalid_request", details=call.bad))
         return self.api.answer(call.number, method, target, headers, body, collected)
 
+    def _see(self, call: Call, body: bytes) -> None:
+        head = call.head
+        told = [line for line in unpack(b"\r\n".join(head.lines)) if line[0].lower() not in SECRET]
+        method, target = head.method.decode("latin-1"), _text(head.target)
+        self._seen[call] = Seen(call.number, time.monotonic(), method, target, Headers(tuple(told)), body)
+
+    def failed(self, error: Exception) -> Performance:
+        """The answer to a request that we failed at."""
+        self.api.world.tell(f"unexpected {type(error).__name__} in the mock: {error}")
+        if self.api.world.raise_faults:
+            raise error
+        return self.api.refuse(_violation("unexpected_output"))
+
     def malformed_reply(self, error: http1.Malformed) -> Performance:
         """The answer to a body that cannot be read."""
         return _plain(error.status, str(error))
 
     def malformed(self, connection: ClientConnection, raw: bytes, error: http1.Malformed) -> None:
         """Bytes that are no request."""
+        if self._watch is not None:
+            self.api.world.tell(f"no request: {error}")
         self.outbox.flush()
         connection.transport.write(self.malformed_reply(error).steps[0].data)
         connection.finish(keep_alive=False)
@@ -195,7 +216,7 @@ class Server:
         if self._watch is not None:
             seen = self._seen.pop(call, None)
             if seen is not None:
-                seen.status, seen.ended = call.status, time.monotonic()
+                seen.status, seen.ended, seen.about = call.status, time.monotonic(), call.about
                 self._watch(seen)
 
     # --- start and stop
@@ -290,4 +311,4 @@ def _violation(name: str, **values: object) -> Violation:
 def _plain(status: int, message: str, head: http1.RequestHead | None = None) -> Performance:
     body = {"error": {"message": message, "type": "moonpalace_mock_error"}}
     to_head = head is not None and head.method == b"HEAD"
-    return perform(Reply(status, (Chunk(encode(body)),)), [0.0], to_head=to_head)
+    return perform(Reply(status, (Chunk(encode(body)),)), [0.0], to_head=to_head, about=(message,))

@@ -64,6 +64,8 @@ def build(
     world = World(folder, mono, wall, profile, tell=tell, strict=settings.strict,
                   frozen=settings.frozen, seed=_first(settings.seed, said.seed, 0),
                   tier=_first(settings.tier, said.tier))  # fmt: skip
+    if world.tier is not None and not 0 <= world.tier <= 5:
+        raise UsageError(f"there is no tier {world.tier}; there are 0 to 5")
     world.count = counter(settings.tokenizer)
     for script in read:
         _open_accounts(world, script)
@@ -106,7 +108,7 @@ def _profile(settings: MockSettings, said: Settings) -> Profile:
         try:
             profile = switched(profile, switch, value)
         except BadSwitch as error:
-            raise UsageError(f"--set {error}") from None
+            raise UsageError(f"--set: {error}") from None
     return profile
 
 

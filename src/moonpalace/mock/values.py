@@ -14,13 +14,20 @@ _USUAL: dict[str, object] = {
     "field": "temperature", "value": 1, "choice": "required", "index": 1, "role": "assistant", "name": "get_weather",
     "count": 6, "model": "kimi-k3", "id": "get_weather:0", "url": "https://example.com/a.png",
     "allowed": "'file-extract'", "size": 2_097_153, "what": "file", "credit": 0, "org": "org-mock", "ak": "ak-mock",
-    "expected": "string", "got": "object", "part": "audio", "ids": "get_weather:0", "type": "plugin",
+    "expected": "string", "got": "object", "part": "audio", "ids": "get_weather:0", "type": "plugin", "gauge": "RPM",
 }  # fmt: skip
+_LIMITS = {
+    "context_exceeded": 262_144, "stop_too_many": 5, "file_count": 1_000, "message_size": 2_097_152, "tpm": 500_000,
+    "tpd": 1_500_000,
+}  # fmt: skip
+_CURRENT = {"tpd": 1_500_123}
 
 
 def filled(world: World, name: str, account: Account | None, given: Mapping[str, Any]) -> Violation:
     """The error. Raises: KeyError for a name that there is not."""
     values = dict(_USUAL)
+    values["limit"] = _LIMITS.get(name, values["limit"])
+    values["current"] = _CURRENT.get(name, values["current"])
     if account is not None:
         values |= {"org": account.org_id, "ak": account.ak_id}
     form = FORMS[name]

@@ -84,7 +84,7 @@ class World:
         """The account of an `Authorization` line. Raises: Refused.
 
         Any `sk-…` is a key of the account `mock`, but `sk-broke…` (no money), `sk-tier0…` to `sk-tier5…` (rate limits),
-        `sk-bad…` and `sk-kimi-…` (no keys here).
+        `sk-bad…`, `sk-kimi-…` and whatever has a blank in it (no keys here).
         """
         year = self.profile.year
         scheme, _, key = (authorization or "").partition(" ")
@@ -93,7 +93,7 @@ class World:
             raise refuse("no_key", year)
         if key in self.keys:
             return self.account(self.keys[key])
-        if not key.startswith("sk-") or key.startswith(("sk-bad", "sk-kimi-")):
+        if not key.startswith("sk-") or key.startswith(("sk-bad", "sk-kimi-")) or key.split() != [key]:
             raise refuse("authentication", year)
         if key.startswith("sk-broke"):
             return self.account("broke")

@@ -3,7 +3,8 @@
 1. With little to do every write goes out at once. When one turn of the event loop brings many reads, their writes leave
    together at its end: the peers are then woken once for many, instead of once for each.
 2. What goes to one transport keeps its order. Large writes go out at once, after what waits.
-3. Whoever closes a transport flushes first.
+3. Whoever closes a transport flushes first. What waits for one that was closed meanwhile (its client left) is dropped:
+   uvloop raises for a write to it, and the writes behind it, of others, would be lost with it.
 
 Why: on two processors shared with client and upstream, waking sleeping peers cost as much as the work itself.
 """
@@ -48,7 +49,8 @@ class Outbox:
         if self._queue:
             queue, self._queue = self._queue, []
             for transport, data in queue:
-                transport.write(data)
+                if not transport.is_closing():
+                    transport.write(data)
 
     def _tick(self) -> None:
         self._ticking = False

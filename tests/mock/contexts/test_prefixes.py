@@ -147,3 +147,36 @@ def test_what_is_nested_too_deep_has_no_parts() -> None:
     for _ in range(5000):
         deep = [deep]
     assert parts_of([{"role": "user", "content": "x", "more": deep}], (), len) == []
+
+
+@pytest.mark.parametrize(("keep", "whole"), [(None, False), ("all", True)], ids=["forgotten", "kept"])
+def test_thoughts_that_are_not_read_again_are_no_part_of_the_prefix(keep: str | None, whole: bool) -> None:
+    """Leaving them out of the history breaks it only where they are kept."""
+    scene = Scene(ROUTES)
+    ask = {"role": "user", "content": "word " * 300}
+    thought = {"role": "assistant", "content": "yes", "reasoning_content": "hm " * 50}
+    said = {"role": "assistant", "content": "yes"}
+
+    def request(answer: dict[str, str]) -> Chat:
+        data = {"model": "kimi-k2.6", "messages": [ask, answer, ask], "thinking": {"type": "enabled", "keep": keep}}
+        judged = judge(data, scene.world.profile, scene.world.count)
+        assert isinstance(judged, Chat)
+        return judged
+
+    prefixes = Prefixes()
+    account = scene.world.account("mock")
+    prefixes.look(scene.world, account, request(thought))
+    cached = prefixes.look(scene.world, account, request(said))
+    everything = estimate_tokens([ask, said, ask], [], scene.world.count)
+    first = estimate_tokens([ask], [], scene.world.count)
+    assert cached == (first if whole else everything)
+
+
+def test_a_long_cache_key_is_not_kept_in_memory() -> None:
+    """It is the client's and may have megabytes; keys that differ at their end still are two."""
+    scene = Scene(ROUTES)
+    prefixes = Prefixes()
+    long = "k" * 1_000_000
+    for key, hits in ((long, False), (long, True), (long + "x", False)):
+        assert (prefixes.look(scene.world, scene.account, chat(scene, prompt_cache_key=key), 1.0) > 0) is hits
+    assert len(repr(list(prefixes._prompts))) < 1_000

@@ -3,7 +3,7 @@
 1. A prompt that is alone longer than the context is "too long"; with the answer asked for, it "exceeds the limit".
 2. Where the request does not say how long the answer may be, the family's default is lowered to what is left: the error
    is for what was asked, and nobody asked. Only when not one token is left it is refused, as one token more.
-3. What has no readable shape is not counted.
+3. What has no readable shape is not counted, nor are thoughts that the model does not read again (`recall`).
 4. What the builtin `$web_search` found is read with the prompt: the arguments that a client hands back say how many
    tokens it is. What is handed back changed, so that it does not say so, adds nothing.
 
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from ..templates import prompt_tokens
 from .ask import Ask, Message
 from .reading import Say
+from .recall import recalled
 from .sampling import asked_length
 
 _SEARCH = "$web_search"
@@ -29,7 +30,8 @@ def check(ask: Ask, say: Say) -> None:
         return
     hidden = ask.profile.k3_hidden_tokens if ask.family.name == "kimi-k3" else 0
     tools = [tool for _, tool in ask.tools()]
-    prompt = prompt_tokens(ask.messages, tools, ask.count, hidden=hidden)
+    read = recalled(ask.messages, ask.family, on=ask.thinking.on, keep=ask.thinking.keep)
+    prompt = prompt_tokens(read, tools, ask.count, hidden=hidden)
     if ask.profile.builtin_search:
         prompt += found_tokens(ask.messages)
     ask.prompt_tokens = prompt

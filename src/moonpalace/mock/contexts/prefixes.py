@@ -5,7 +5,8 @@
 2. An earlier prompt counts for 300 s, or 3600 s when asked for, from its last use; only one of more than 256 tokens.
 3. The key is the account, its `prompt_cache_key`, the model and the effort level: nothing is shared across them.
 4. Memory is bounded: the last prompts of a key, and at most `most` parts of all keys; what was not used longest goes
-   first. A prompt that goes on where an earlier one ended takes its place.
+   first. Of a long `prompt_cache_key` only a digest is kept. A prompt that goes on where an earlier one ended takes its
+   place.
 
 Whether the real cache counts whole messages or blocks is not known: `block` above 0 counts blocks of so many tokens.
 Source: platform.kimi.ai documents, context caching (2026-08); API reference of prompt_cache_options (2026-09).
@@ -19,6 +20,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...kimi.law.recall import recalled
 from ...kimi.templates import declaration, estimate_tokens, message_tokens
 from ..reply import encode
 
@@ -32,6 +34,7 @@ LONG_TTL = 3600.0
 LEAST = 256  # an earlier prompt needs more tokens than this
 KEPT = 8  # prompts of one key
 MOST = 200_000  # parts of all keys
+_LONGEST_KEY = 64
 
 Part = tuple[bytes, int]
 
@@ -90,11 +93,12 @@ class Prefixes:
 
     def look(self, world: World, account: Account, request: Chat, ttl: float = TTL) -> int:
         """The tokens of this request's prompt that come from the cache."""
-        key, model = (account.name, request.cache_key or ""), request.model.id
+        key, model = (account.name, _short(request.cache_key or "")), request.model.id
         effort = f"{request.thinking} {request.effort}"
         if request.prompt_tokens <= LEAST and (key, model, effort) not in self._prompts:
             return 0  # nothing to find, nothing to keep
-        parts = parts_of(request.messages, request.tools, world.count)
+        read = recalled(request.messages, request.model.family, on=request.thinking, keep=request.keep)
+        parts = parts_of(read, request.tools, world.count)
         block = world.profile.cache_block
         cached = self.hit(key, model, parts, world.mono(), effort=effort, ttl=ttl, block=block)
         return min(cached, request.prompt_tokens)
@@ -122,6 +126,11 @@ def parts_of(messages: Sequence[Any], tools: Sequence[Any], count: Callable[[str
         return [(hashlib.sha256(encode(value)).digest()[:16], tokens) for value, tokens in counted]
     except RecursionError:
         return []
+
+
+def _short(key: str) -> str:
+    """A key as it is remembered: it is the client's, and may have any length."""
+    return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _common(prompt: _Prompt, parts: Sequence[Part]) -> int:

@@ -39,7 +39,7 @@ def render(completion: Completion, chat: Chat, ident: str) -> Reply:
     opening["usage"].pop("output_tokens_details", None)
     chunks = [_event({"type": "message_start", "message": opening})]
     for index, block in enumerate(blocks):
-        chunks += _stream_block(index, block, finished)
+        chunks += _stream_block(index, block, finished, index - len(blocks))
     end = {"stop_reason": reason, "stop_sequence": finished.stopped_by}
     chunks.append(_event({"type": "message_delta", "delta": end, "usage": message["usage"]}, 1))
     chunks.append(_event({"type": "message_stop"}))
@@ -80,8 +80,9 @@ def signature(text: str) -> str:
     return hashlib.sha256(b"thinking:" + text.encode("utf-8", "replace")).hexdigest()
 
 
-def _stream_block(index: int, block: dict[str, Any], finished: Finished) -> list[Chunk]:
-    opening, deltas = _DELTAS[block["type"]](block, finished)
+def _stream_block(index: int, block: dict[str, Any], finished: Finished, place: int) -> list[Chunk]:
+    """`place`: the block's, counted from the last one, which is -1; calls come last."""
+    opening, deltas = _DELTAS[block["type"]](block, finished, place)
     start = _event({"type": "content_block_start", "index": index, "content_block": opening})
     events = [_event({"type": "content_block_delta", "index": index, "delta": delta}, 1, gap) for delta, gap in deltas]
     return [start, *events, _event({"type": "content_block_stop", "index": index})]
@@ -90,25 +91,25 @@ def _stream_block(index: int, block: dict[str, Any], finished: Finished) -> list
 Deltas = tuple[dict[str, Any], list[tuple[dict[str, Any], float | None]]]
 
 
-def _thinking(block: dict[str, Any], finished: Finished) -> Deltas:
+def _thinking(block: dict[str, Any], finished: Finished, place: int) -> Deltas:
     deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])]
     deltas.append({"type": "signature_delta", "signature": block["signature"]})
     return block | {"thinking": "", "signature": ""}, [(delta, None) for delta in deltas]
 
 
-def _text(block: dict[str, Any], finished: Finished) -> Deltas:
+def _text(block: dict[str, Any], finished: Finished, place: int) -> Deltas:
     deltas = [({"type": "text_delta", "text": piece}, gap) for piece, gap in spoken(finished.choice)]
     return block | {"text": ""}, deltas
 
 
-def _tool_use(block: dict[str, Any], finished: Finished) -> Deltas:
-    call = next(call for call in finished.choice.tool_calls if call.id == block["id"])
+def _tool_use(block: dict[str, Any], finished: Finished, place: int) -> Deltas:
+    call = finished.choice.tool_calls[place]
     return block | {"input": {}}, [
         ({"type": "input_json_delta", "partial_json": piece}, None) for piece in pieces(call.arguments)
     ]
 
 
-_DELTAS: dict[str, Callable[[dict[str, Any], Finished], Deltas]] = {
+_DELTAS: dict[str, Callable[[dict[str, Any], Finished, int], Deltas]] = {
     "thinking": _thinking, "text": _text, "tool_use": _tool_use,
 }  # fmt: skip
 

@@ -41,7 +41,7 @@ _LIMITS = {
 _VALUES: dict[str, object] = {
     "details": "asked for by a scenario", "limit": 262_144, "requested": 300_000, "current": 32_001, "seconds": 1,
     "count": 6, "field": "temperature", "value": "1", "choice": "required", "index": 1,
-    "part": "audio", "ids": "get_weather:0", "type": "plugin",
+    "part": "audio", "ids": "get_weather:0", "type": "plugin", "gauge": "RPM",
     "expected": "string", "got": "object", "role": "assistant",
     "name": "get_weather",
     "allowed": "'file-extract'", "size": 3_000_000, "what": "file", "id": "file_mock", "credit": 0,

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...core.errors import UsageError
@@ -52,7 +53,7 @@ class Stage:
             if all(condition.holds(scene) for condition in scenario.conditions):
                 turn = self._used[at]
                 self._used[at] += 1
-                return play(_turned(scenario, turn), scene, self._seed)
+                return replace(play(_turned(scenario, turn), scene, self._seed), scenario=scenario.name)
         return None
 
     def explain(self, chat: Chat, call: Call) -> str:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...kimi.errors import Form as ErrorForm
 from ...kimi.errors import Violation
@@ -82,9 +82,10 @@ class Tape:
         found = self._find(wanted.key)
         recorded = None if found is None else self._recorded(found)
         if recorded is not None:
-            return performance(
+            played = performance(
                 recorded, speed, asked.headers.text("accept-encoding"), to_head=asked.method == "HEAD"
             )  # fmt: skip
+            return replace(played, about=(recorded.name,))
         explanation = self._explain(wanted)
         self._tell(f"{asked.method} {line(asked.path)}: {explanation}{'' if self._through is None else ON}")
         if self._through is not None:

@@ -66,8 +66,9 @@ class Through(Live):
             self._relay.abort()
 
     def _came(self, at_ns: int, data: bytes) -> None:
-        assert self._collected is not None
+        assert self._collected is not None and self._call is not None
         found = self._collected.feed(at_ns, data)
+        self._call.status = self._collected.status
         if found is not None:
             self._take(found)
 

@@ -93,7 +93,8 @@ class Multipart:
     def discard(self) -> None:
         """Remove the files that are still where they were written."""
         if self._part.file is not None:
-            self._part.file.close()
+            with suppress(OSError):  # a disk that is full takes what is still in the buffer no more than before
+                self._part.file.close()
         for path in self._paths:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
