@@ -12,7 +12,7 @@ import pytest
 from moonpalace import config, config_home
 from moonpalace.config import StartConfig
 from moonpalace.config_options import OPTIONS
-from moonpalace.config_values import Route
+from moonpalace.config_values import MOCK, Route
 from moonpalace.core.errors import UsageError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX's")
@@ -181,6 +181,26 @@ def test_listening_beyond_this_machine_needs_a_named_host(home: Path, host: str)
 def test_listening_on_this_machine_needs_nothing(home: Path, host: str) -> None:
     """The normal case is quiet."""
     assert load(home, {"host": host}).notes == ()
+
+
+def test_the_mock_may_be_the_endpoint(home: Path) -> None:
+    """With scenarios relative to the file; alone they would do nothing."""
+    write(home, "start: {endpoint: Mock, mock-scenario: rain.toml}")
+    start = load(home).start
+    assert (start.endpoint, start.mock_scenario) == (MOCK, home / "rain.toml")
+    with pytest.raises(UsageError, match="flag --mock-scenario: scenarios are for the mock; set the endpoint"):
+        load(home, {"endpoint": "https://a.test", "mock-scenario": "x.toml"})
+    write(home, "start: {mock-scenario: rain.toml}")
+    with pytest.raises(UsageError, match="scenarios are for the mock"):
+        load(home)
+
+
+def test_scenarios_of_the_file_belong_to_its_endpoint(home: Path) -> None:
+    """A flag that names another endpoint need not undo them first."""
+    write(home, "start: {endpoint: mock, mock-scenario: rain.toml}")
+    found = load(home, {"endpoint": "https://a.test"})
+    assert (found.start.mock_scenario, found.sources["mock-scenario"]) == (None, "default")
+    assert load(home, {"endpoint": "mock"}).start.mock_scenario == home / "rain.toml"
 
 
 def test_options_of_later_versions_are_checked_and_told_of(home: Path) -> None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from moonpalace.config_program import ANTHROPIC, KEYS, OPENAI, PLACEHOLDER, anthropic_base, environment, replaced
+from moonpalace.config_program import (
+    ANTHROPIC,
+    KEYS,
+    MOCK_KEY,
+    OPENAI,
+    PLACEHOLDER,
+    anthropic_base,
+    environment,
+    replaced,
+)
+from moonpalace.config_values import MOCK
 
 BASE = "http://127.0.0.1:4711/v1"
 API = "https://api.moonshot.cn"
@@ -51,6 +61,15 @@ def test_a_missing_key_is_a_placeholder_where_the_proxy_has_one(env: dict[str, s
     found = environment(env, BASE, API, has_key=True)
     assert {name for name in KEYS if found.get(name) == PLACEHOLDER} == missing
     assert not set(KEYS) & environment({}, BASE, API, has_key=False).keys()
+
+
+@pytest.mark.parametrize("has_key", [False, True])
+def test_before_a_mock_a_missing_key_is_one_that_it_takes(has_key: bool) -> None:
+    """SDKs refuse to start without one; a real one is left alone."""
+    found = environment({"OPENAI_API_KEY": "sk-1"}, BASE, MOCK, has_key=has_key)
+    assert {name: found[name] for name in KEYS} == {**dict.fromkeys(KEYS, MOCK_KEY), "OPENAI_API_KEY": "sk-1"}
+    assert MOCK_KEY.startswith("sk-")
+    assert found["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4711/anthropic"
 
 
 def test_the_key_of_the_proxy_is_not_for_the_program() -> None:

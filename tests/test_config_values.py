@@ -133,3 +133,15 @@ def test_a_bad_value_is_refused_with_the_remedy(read: Callable[[object], object]
 def test_loopback_is_told_from_the_rest(name: str, expected: bool) -> None:
     """Everything else needs a named Host before it is opened."""
     assert values.is_loopback(name) is expected
+
+
+@pytest.mark.parametrize("text", ["mock", " Mock ", values.MOCK])
+def test_the_mock_is_an_endpoint(text: str) -> None:
+    """By a name that nobody could have, so that what is recorded tells it from an API."""
+    assert values.endpoint(text) == values.MOCK
+
+
+def test_what_only_begins_like_the_mock_is_a_host() -> None:
+    """A service of one's own may be called so."""
+    assert values.endpoint("mock.test") == "https://mock.test"
+    assert values.endpoint("http://mock:8080") == "http://mock:8080"

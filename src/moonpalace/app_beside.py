@@ -22,18 +22,30 @@ from .librarian.log import message_line
 if TYPE_CHECKING:
     import asyncio
 
+MOST_LINES = 10_000  # that wait for a stuck terminal
+
 
 class Notices:
-    """Lines for stderr, written by a thread of their own: a stuck terminal must not stop anything."""
+    """Lines for stderr, written by a thread of their own: a stuck terminal must not stop anything, nor fill the memory.
+
+    What there is no room for is counted, and told when there is room again.
+    """
 
     def __init__(self, *, colour: bool, as_json: bool) -> None:
         self._look = {"colour": colour, "as_json": as_json}
+        self._lost = 0
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
         self._thread.start()
 
     def say(self, text: str) -> None:
         """One line, in the look of the request log."""
+        if self._queue.qsize() >= MOST_LINES or not self._thread.is_alive():
+            self._lost += 1
+            return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self.say(f"{lost} lines could not be shown: nobody took them")
         self._queue.put(message_line(text, datetime.now(UTC), **self._look))
 
     def _run(self) -> None:
@@ -42,7 +54,7 @@ class Notices:
                 sys.stderr.write(line)
                 sys.stderr.flush()
             except (OSError, ValueError):
-                return
+                return  # nobody is there any more: what is said from now on is dropped
 
     def close(self) -> None:
         """Say what is left, within a second."""

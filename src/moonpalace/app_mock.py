@@ -15,7 +15,6 @@ import gc
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .app_beside import Notices, Troubles
+from .app_uploads import folder as uploads
 from .core.errors import MoonPalaceError, UsageError
 from .journal import process
 from .mock.api import Api
@@ -109,14 +109,13 @@ async def serving(
 ) -> AsyncIterator[Server]:  # fmt: skip
     """A mock on bound sockets, for as long as the context lasts. Raises: UsageError."""
     port: int = sockets[0].getsockname()[1]
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="moonpalace-mock-", ignore_cleanup_errors=True)
-    except OSError as error:
-        for sock in sockets:
-            sock.close()
-        raise UsageError(f"no temporary directory can be made ({error.strerror}) for uploads; set TMPDIR") from None
-    with folder as name:
-        api.world.folder = Path(name)
+    with ExitStack() as kept:
+        try:
+            api.world.folder = kept.enter_context(uploads())
+        except UsageError:
+            for sock in sockets:
+                sock.close()
+            raise
         server = Server(api, Gate(port, allow_hosts, origins), watch=watch, guard=api.tape is not None)
         await server.serve(sockets)
         try:

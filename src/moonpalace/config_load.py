@@ -38,7 +38,7 @@ def load(flags: Mapping[str, object], env: Mapping[str, str], *, proxies: Mappin
         if found[name][0] is not None:
             raw, source = found[name]
             found[name] = (_path(raw, home if name in from_file - flags.keys() else None, env), source)
-    if "mock-scenario" in from_file - flags.keys() and "endpoint" in flags:
+    if "mock-scenario" in from_file - flags.keys() and "endpoint" in flags and found["endpoint"][0] != values.MOCK:
         found["mock-scenario"] = (None, "default")  # it belongs to the endpoint of the file
     found["key"] = _key(found, env, notes, file)
     settings = {BY_NAME[name].field: value for name, (value, _) in found.items()}

@@ -18,7 +18,7 @@ HEAVY = {
     "asyncio", "ssl", "msgspec", "httptools", "ruamel", "brotli", "backports", "hashlib", "random", "tempfile",
     "shutil", "importlib.resources", "moonpalace.config", "moonpalace.config_values", "moonpalace.wire",
     "moonpalace.journal", "moonpalace.librarian", "moonpalace.store.sqlite.writer", "moonpalace.store.rows",
-    "moonpalace.cli.render",
+    "moonpalace.cli.render", "moonpalace.mock",
 }  # fmt: skip
 CODE = """
 import json, sys
@@ -42,3 +42,25 @@ def test_looking_at_the_record_imports_little(tmp_path: Path, arguments: list[st
     done = subprocess.run(command, env=clean_environment(tmp_path), capture_output=True, text=True, check=True)
     assert "cmpl-1" in done.stdout
     assert sorted(HEAVY & set(json.loads(done.stderr.splitlines()[-1]))) == []
+
+
+# What a mock needs for some requests only, and what it never needs.
+NOT_AT_ONCE = {
+    "apsw", "click", "ruamel", "python_multipart", "tiktoken", "moonpalace.config", "moonpalace.store",
+    "moonpalace.service", "moonpalace.proxy", "moonpalace.extract", "moonpalace.mock.tape",
+    "moonpalace.mock.description", "moonpalace.mock.batching", "moonpalace.mock.tools", "moonpalace.mock.uploads.files",
+    "moonpalace.text.vocabulary",
+}  # fmt: skip
+MOCK = """
+import json, sys
+from moonpalace.app_mock import MockSettings, prepare
+prepare(MockSettings())
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_a_mock_imports_what_a_chat_needs(tmp_path: Path) -> None:
+    """It answers first within the time that nobody notices."""
+    command = [sys.executable, "-c", MOCK]
+    done = subprocess.run(command, env=clean_environment(tmp_path), capture_output=True, text=True, check=True)
+    assert sorted(NOT_AT_ONCE & set(json.loads(done.stdout))) == []

@@ -26,7 +26,7 @@ from moonpalace.wire.lenient import decode
 def with_route(function: Any, pattern: str = "/v1/x", method: str = "GET", **settings: Any) -> MockApi:
     """A mock with one route more."""
     mock = MockApi(MockSettings(**settings))
-    mock.api.router._add([Route(method, pattern, function)])  # noqa: SLF001 - as a module's ROUTES are
+    mock.api.router._add([Route(method, pattern, function)])
     return mock
 
 
@@ -300,7 +300,7 @@ def test_head_gets_the_head_alone() -> None:
         played = mock.play("HEAD", target)
         assert b"".join([step.data for step in played.steps]).endswith(b"\r\n\r\n")
     refused = mock.api.refuse(violate("method"), to_head=True)
-    assert refused.steps[0].data.endswith(b"Content-Length: 77\r\n\r\n") or refused.steps[0].data.endswith(b"\r\n\r\n")
+    assert refused.steps[0].data.endswith(b"\r\n\r\n")
 
 
 def test_errors_of_messages_have_anthropics_shape() -> None:

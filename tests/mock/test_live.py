@@ -111,3 +111,23 @@ def test_stopping_cancels_it(served: Callable[[], tuple[MockThread, Noted, RawCl
     mock.close()
     assert live.told == ["start", "cancel"]
     assert client.read_answer().ended in ("nothing", "reset")
+
+
+def test_one_that_cannot_begin_is_a_fault_of_ours() -> None:
+    """The client gets an answer, the developer is told, and the connection goes on."""
+
+    class Broken(Noted):
+        def start(self, call: Call) -> None:
+            raise LookupError("no such thing")
+
+    with MockThread(raise_faults=False) as mock, RawClient(int(mock.root.rpartition(":")[2])) as client:
+        usual, live = mock.api.answer, Broken()
+        answer: Any = lambda *arguments: live  # noqa: E731
+        setattr(mock.api, "answer", answer)  # noqa: B010 - the API is not what is looked at
+        found = client.ask("GET", "/v1/models")
+        assert (found.status, found.ended) == (500, "clean")
+        setattr(mock.api, "answer", usual)  # noqa: B010
+        assert client.ask("GET", "/v1/models").status == 401
+        assert mock.told == ["unexpected LookupError in the mock: no such thing"]
+        assert live.told == ["cancel"]
+        wait_until(lambda: not mock.server.calls)

@@ -13,9 +13,21 @@ from moonpalace.kimi.errors import FORMS, violate
 from moonpalace.mock.answer import Pace
 from moonpalace.mock.faults import TABLE, parse
 from moonpalace.mock.play import (
-    CLOSE, HANG, KEEP, REASONS, REFUSE, RESET, USUAL, Pacer, Performance, Step, html, perform, refusal,
+    CLOSE,
+    HANG,
+    KEEP,
+    REASONS,
+    REFUSE,
+    RESET,
+    USUAL,
+    Pacer,
+    Performance,
+    Step,
+    html,
+    perform,
+    refusal,
 )  # fmt: skip
-from moonpalace.mock.reply import EVENTS, Chunk, Reply, encode
+from moonpalace.mock.reply import AS_EVER, EVENTS, Chunk, Reply, encode
 from moonpalace.testing.rawclient import parse_answer
 
 FIRST = b'data: {"choices":[{"delta":{"content":"\xe4\xbd\xa0"}}]}\n\n'
@@ -294,7 +306,7 @@ TALK = Reply(200, CHUNKS, EVENTS, streamed=True)
 STILL = Pace(1.0, 10.0, 0.0)
 
 
-def offsets(pace: Pace = Pace(), speed: float = 1.0, usual: Pace = STILL, seed: float = 0.5) -> list[float]:
+def offsets(pace: Pace = AS_EVER, speed: float = 1.0, usual: Pace = STILL, seed: float = 0.5) -> list[float]:
     """When the chunks leave."""
     return [round(at, 9) for at in Pacer(usual, speed).offsets(TALK, pace, seed)]
 
@@ -315,7 +327,8 @@ def test_a_scenario_sets_its_own_pace() -> None:
     assert offsets(Pace(None, 1.0, None)) == [1.0, 2.0, 5.0, 5.5, 5.5]
     assert offsets(Pace(None, 0.0, None)) == [1.0, 1.0, 1.0, 1.5, 1.5]  # no time for tokens
     found = Pacer(Pace()).offsets(TALK, Pace(None, None, 0.0), 0)
-    assert found[:2] == [USUAL.ttft_s, USUAL.ttft_s + 1 / 60.0]
+    assert (USUAL.ttft_s, USUAL.tps) == (0.4, 60.0)
+    assert found[:2] == [0.4, 0.4 + 1 / 60.0]
 
 
 def test_a_time_that_is_laid_down_may_come_first() -> None:

@@ -132,8 +132,13 @@ def test_tokens_are_those_of_the_estimate(text: str) -> None:
 
 def test_a_text_that_comes_again_is_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent sends its whole history each time; what is very long is not kept in memory."""
-    counted = []
-    monkeypatch.setattr("moonpalace.text.tokens.estimate", lambda text: counted.append(len(text)) or 1)
+    counted: list[int] = []
+
+    def noted(text: str) -> int:
+        counted.append(len(text))
+        return 1
+
+    monkeypatch.setattr("moonpalace.text.tokens.estimate", noted)
     count = counter(None)
     for text in ("a", "a", "b" * (LONGEST_KEPT + 1), "b" * (LONGEST_KEPT + 1)):
         count(text)

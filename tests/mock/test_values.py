@@ -39,7 +39,9 @@ def test_given_values_come_first_then_the_account() -> None:
 
 def test_a_value_may_look_like_a_place_for_one() -> None:
     """It is put in once."""
-    assert filled(world(), "invalid_request", None, {"details": "{limit} {0}"}).message == "Invalid request: {limit} {0}"
+    assert (
+        filled(world(), "invalid_request", None, {"details": "{limit} {0}"}).message == "Invalid request: {limit} {0}"
+    )
 
 
 def test_a_place_that_nobody_knows_stays_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +54,19 @@ def test_no_such_error() -> None:
     """The caller's fault."""
     with pytest.raises(KeyError):
         filled(world(), "nonsense", None, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("message_size", "total message size 2097153 exceeds limit 2097152"),
+        ("context_exceeded", "Your request exceeded model token limit: 262144 (requested: 269030)"),
+        ("stop_too_many", "maximum length 5, but got 6"),
+        ("file_count", "max file count 1000,"),
+        ("tpm", "current:500123, limit:500000"),
+        ("tpd", "current:1500123, limit:1500000"),
+    ],
+)
+def test_numbers_that_are_made_up_could_have_been(name: str, message: str) -> None:
+    """Who reads them out of the message must be able to reckon with them."""
+    assert message in filled(world(), name, None, {}).message

@@ -195,6 +195,6 @@ def test_colours_are_for_terminals_that_want_them(place: Place, env: dict[str, s
         with contextlib.suppress(OSError):  # the terminal's end
             while data := screen.read(65_536):
                 shown += data
-        assert process.wait(LIMIT) == 0
+        assert process.wait(LIMIT) == 0, shown.decode("utf-8", "replace")[-2000:]
     assert (b"\x1b[" in shown) is not bool(env)
     assert b"moonpalace mock" in re.sub(rb"\x1b\[[0-9;]*m", b"", shown)

@@ -113,7 +113,10 @@ def test_a_signal_ends_it_in_order_though_streams_run(tmp_path: Path, number: si
         kind = "Content-Type: multipart/form-data; boundary=b"
         head = request("POST", "/v1/files", b"", LINES[0], kind, host=half.authority)
         half.send(head.replace(b"Content-Length: 0", b"Content-Length: 200000") + HALF)
-        wait_until(lambda: any(path.is_file() for path in mock.uploads.rglob("*")), "the upload is on its way")
+        wait_until(
+            lambda: any(path.is_file() and path.name != "lock" for path in mock.uploads.rglob("*")),
+            "the upload is on its way",
+        )
         assert mock.end(number) == 0
         assert list(mock.uploads.iterdir()) == []
     assert "Traceback" not in mock.text
@@ -152,7 +155,7 @@ def test_both_loopbacks_are_served(tmp_path: Path) -> None:
         assert [ask(mock.port, SAY, host=host)[0] for host in hosts] == [200] * len(hosts)
 
 
-def test_a_taken_port_is_69_and_names_its_holder(tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
     """One sentence, and the other one is not disturbed."""
     with Mock(tmp_path, "--speed", "0") as mock:
         port = mock.port

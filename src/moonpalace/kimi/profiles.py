@@ -48,6 +48,8 @@ class Profile:
                                  choices=("ignored", "honoured", "refused"))
     partial_reasoning: str = _switch("needed", "reasoning_content beside partial while thinking is on",
                                      choices=("needed", "free"))
+    partial_json: str = _switch("accepted", "partial beside response_format json_object, which the documents warn of",
+                                choices=("accepted", "refused"))
     k3_hidden_tokens: int = _switch(0, "tokens that the hidden prompt of kimi-k3 adds (about 75 were seen)")
     file_purposes: str = _switch("4", "how many purposes of files are taken", choices=("1", "4", "6"))
     file_status: str = _switch("ok", "status of a file that was read", choices=("ok", "ready"))
@@ -130,7 +132,7 @@ PROFILES = {
     "2024": Profile(
         "2024", "2024-12-31", caching=True, builtin_search=True, tools_api=False, formulas=False, batches=False,
         messages_api=False, responses_api=False, signatures=False, mfjs=False, file_purposes="1", file_ids="short",
-        image_text=True, gateway_timeout=300, id_prefix="cmpl-", server_timing="number",
+        image_text=True, gateway_timeout=300, id_prefix="cmpl-", server_timing="number", cache_headers=True,
     ),
     "2025": Profile(
         "2025", "2025-11-10", tools_api=False, batches=False, responses_api=False, signatures=False, mfjs=False,

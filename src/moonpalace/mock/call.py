@@ -126,7 +126,7 @@ class Call:
                 found.start(self)
                 return
         except Exception as error:  # the call's edge: it may be one inside of the proxy
-            found = self._server.failed(error)
+            found = self._server.failed(self, error)
         if isinstance(found, Performance):
             self.play(found)
         else:
@@ -136,7 +136,7 @@ class Call:
         try:
             played = await coming
         except Exception as error:  # as above
-            played = self._server.failed(error)
+            played = self._server.failed(self, error)
         self.play(played)
 
     def play(self, played: Performance) -> None:

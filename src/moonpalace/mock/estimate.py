@@ -1,7 +1,8 @@
 """The token estimate: `POST /v1/tokenizers/estimate-token-count`.
 
 1. It counts messages and tools as a chat request would, without the tokens that open the answer: tools in messages too,
-   and no thoughts that the model does not read again. They are judged by the same law. A message that names a cache counts as what is cached.
+   and no thoughts that the model does not read again. They are judged by the same law. A message that names a cache
+   counts as what is cached.
 2. It is free and judges no length: what is too long for the model is counted all the same.
 3. Until 2025 the answer came in an envelope with `code`, `scode` and `status`.
 

@@ -26,7 +26,7 @@ from .api import Api
 from .asked import Part
 from .call import Call
 from .live import Live
-from .play import Performance, perform
+from .play import Performance, perform, refusal
 from .reply import Chunk, Reply, encode
 from .uploads.multipart import BadMultipart, Multipart
 from .world import World
@@ -176,12 +176,13 @@ class Server:
         method, target = head.method.decode("latin-1"), _text(head.target)
         self._seen[call] = Seen(call.number, time.monotonic(), method, target, Headers(tuple(told)), body)
 
-    def failed(self, error: Exception) -> Performance:
+    def failed(self, call: Call, error: Exception) -> Performance:
         """The answer to a request that we failed at."""
         self.api.world.tell(f"unexpected {type(error).__name__} in the mock: {error}")
         if self.api.world.raise_faults:
             raise error
-        return self.api.refuse(_violation("unexpected_output"))
+        reply = refusal(_violation("unexpected_output"))
+        return perform(reply, [0.0], to_head=call.head.method == b"HEAD", about=("a fault of the mock",))
 
     def malformed_reply(self, error: http1.Malformed) -> Performance:
         """The answer to a body that cannot be read."""
@@ -241,7 +242,19 @@ class Server:
     async def _be_away(self, seconds: float) -> None:
         await self.leave()
         await asyncio.sleep(seconds)
-        await self.come_back()
+        await self._return()
+
+    async def _return(self) -> None:
+        """Come back, as soon as that can be: bound but not listened on, a port can be taken by the user's programs."""
+        told = False
+        while True:
+            try:
+                return await self.come_back()
+            except OSError as error:
+                if not told:
+                    told = True
+                    self.api.world.tell(f"the port cannot be listened on again yet ({error.strerror}); trying on")
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def leave(self) -> None:
         """Take no more connections; the kernel refuses them, and the port stays ours."""

@@ -316,8 +316,8 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         if self._closed:
             return
-        self.resume()
         if self._body is not None or (self.stopping and not self.half_closed):
+            self.resume()
             self._linger()
         elif not keep_alive or self.stopping or (self.half_closed and not self._buffer):
             self.transport.close()
@@ -325,11 +325,16 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = time.monotonic() + KEEP_ALIVE_SECONDS
             if self._buffer:
                 asyncio.get_running_loop().call_soon(self._next)
+            else:
+                self.resume()
 
     def _next(self) -> None:
         if self._exchange is None and not self._closed and not self._lingering:
             data, self._buffer = self._buffer, b""
+            self.resume()
             self._read_head(data)
+            if len(self._buffer) > PIPELINE_LIMIT and not self.transport.is_closing():  # before another read adds to it
+                self.pause()
 
     def _linger(self) -> None:
         self._lingering = True

@@ -45,7 +45,13 @@ class MockApi:
         settings = self.settings if self.settings.speed is not None else replace(self.settings, speed=0.0)
         scripts = [parse(self.scenarios, "test.toml")] if self.scenarios else []
         self.api: Api = build(
-            settings, Path("nowhere"), lambda: self.now, lambda: STARTED + self.now, self.told.append, self.tape, scripts
+            settings,
+            Path("nowhere"),
+            lambda: self.now,
+            lambda: STARTED + self.now,
+            self.told.append,
+            self.tape,
+            scripts,
         )
         self.world = self.api.world
 
@@ -63,7 +69,9 @@ class MockApi:
         assert not isinstance(found, Live)
         return found
 
-    def ask(self, method: str, target: str, body: Any = None, headers: Lines = (), key: str | None = "sk-mock") -> Answer:
+    def ask(
+        self, method: str, target: str, body: Any = None, headers: Lines = (), key: str | None = "sk-mock"
+    ) -> Answer:
         """What a client reads; the request is over."""
         played = self.play(method, target, body, headers, key)
         over(played)

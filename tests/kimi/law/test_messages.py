@@ -203,6 +203,7 @@ REFUSED = [
         ),
         "partial mode cannot be used with response_format json_object",
         "messages[1].partial",
+        "2026 partial_json=refused",
     ),
     invalid(
         "partial without thoughts",
@@ -275,6 +276,11 @@ PASSES = [
     passes("image in 2025", chat("moonshot-v1-8k-vision-preview", image(PNG)), "2025"),
     passes("video", chat("kimi-k3", video({"url": "data:video/mp4;base64,AAAA"}), video("ms://file_1"))),
     passes("partial", chat("kimi-k3", USER, said("assistant", partial=True, reasoning_content=""))),
+    passes(
+        "partial with json_object, as the documents have it",
+        chat("moonshot-v1-8k", USER, said("assistant", partial=True), response_format={"type": "json_object"}),
+        "2024",
+    ),
     passes("partial while off", chat("kimi-k2.6", USER, said("assistant", partial=True), thinking=OFF)),
     passes(
         "partial, not needed", chat("kimi-k3", USER, said("assistant", partial=True)), "2026 partial_reasoning=free"

@@ -37,7 +37,7 @@ PARTIAL: dict[str, Any] = {"role": "assistant", "content": "y", "partial": True,
         ("moonshot-v1-8k", False, False, LATER, []),
     ],
     ids=[
-        "a loop goes on", "a loop is over", "kept", "kept beyond the loop", "thinking off", "beside a message to continue",
+        "a loop goes on", "a loop is over", "kept", "kept beyond the loop", "thinking off", "beside a partial message",
         "K2.5", "K2 Thinking", "the preview", "kimi-k3", "no thinking",
     ],
 )  # fmt: skip

@@ -43,6 +43,12 @@ def test_a_tool_is_called_when_it_is_asked_for(text, tools, choice, expected):
     assert expected == names(chat(text, tools=tools, tool_choice=choice))
 
 
+def test_a_system_message_that_brings_tools_is_no_turn():
+    """Kimi-k3 gets tools anywhere in the conversation: the question before them is still open."""
+    asked, brings = {"role": "user", "content": "用 get_time"}, {"role": "system", "tools": [TIME]}
+    assert names(chat((asked, brings), tools=(TIME,))) == ["get_time"]
+
+
 def test_arguments_come_from_the_text():
     """They are compact JSON, as the real API writes it."""
     call = answer(chat("用 get_weather 看看上海", tools=BOTH), 0).choices[0].tool_calls[0]

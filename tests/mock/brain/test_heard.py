@@ -104,3 +104,14 @@ def test_a_quotation_is_short_and_on_one_line():
     assert len(heard.quote) <= 24
     assert heard.quote.endswith("…")
     assert "\n" not in heard.quote
+
+
+def test_no_part_of_a_key_is_quoted():
+    """Cut short it would not look like a key any more, and stand in the record."""
+    key = "sk-" + "A1b2C3d4" * 5
+    heard = hear([{"role": "user", "content": f"why does my program with the key {key} not work"}])
+    assert heard.quote == "why does my program with the key sk-… not work"
+    assert "A1b2" not in heard.text
+    assert hear([{"role": "user", "content": "what is sk-learn-and-how-is-it-used"}]).quote.startswith(
+        "what is sk-learn"
+    )

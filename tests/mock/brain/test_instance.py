@@ -203,3 +203,10 @@ def test_odd_schemas_are_survived(schema):
     """With `strict: false` anything comes through."""
     value = instance(schema, random.Random(0), Words(""))
     assert len(json.dumps(value)) < 200_000
+
+
+def test_a_small_schema_asks_for_no_endless_text():
+    """Texts of 10,000 characters a thousand times over would hold the server up for seconds."""
+    long = {"type": "array", "minItems": 10**9, "items": {"type": "string", "minLength": 10**9}}
+    value = instance(long, random.Random(0), Words(""))
+    assert sum(map(len, value)) <= 100_000 + len(value) * 100

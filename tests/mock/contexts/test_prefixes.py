@@ -175,8 +175,8 @@ def test_thoughts_that_are_not_read_again_are_no_part_of_the_prefix(keep: str | 
 def test_a_long_cache_key_is_not_kept_in_memory() -> None:
     """It is the client's and may have megabytes; keys that differ at their end still are two."""
     scene = Scene(ROUTES)
-    prefixes = Prefixes()
+    prefixes, account = Prefixes(), scene.world.account("mock")
     long = "k" * 1_000_000
     for key, hits in ((long, False), (long, True), (long + "x", False)):
-        assert (prefixes.look(scene.world, scene.account, chat(scene, prompt_cache_key=key), 1.0) > 0) is hits
+        assert (prefixes.look(scene.world, account, chat(scene, prompt_cache_key=key)) > 0) is hits
     assert len(repr(list(prefixes._prompts))) < 1_000

@@ -90,9 +90,10 @@ def test_usage_comes_with_each_choice_and_once_for_all_where_it_is_asked_for(
     """Each counts the prompt; the one for all counts it once."""
     whole = decode(render(completion, request, "chatcmpl-1", 7, year).body)["usage"]
     chunks = events(render(completion, replace(request, stream=True), "chatcmpl-1", 7, year))
-    own = [part["usage"] for chunk in chunks for part in chunk["choices"] if "usage" in part]
-    assert [one["completion_tokens"] for one in own] == [finished.tokens for finished in completion.choices]
-    assert all(one["prompt_tokens"] == completion.prompt_tokens for one in own)
+    own = {part["index"]: part["usage"] for chunk in chunks for part in chunk["choices"] if "usage" in part}
+    said = {place: finished.tokens for place, finished in enumerate(completion.choices)}
+    assert {place: one["completion_tokens"] for place, one in own.items()} == said
+    assert all(one["prompt_tokens"] == completion.prompt_tokens for one in own.values())
     if request.include_usage:
         assert (chunks[-1]["choices"], chunks[-1]["usage"]) == ([], whole)
         assert [chunk["usage"] for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)

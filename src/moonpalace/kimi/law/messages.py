@@ -6,8 +6,9 @@
 2. An image or video is a `data:` URL in base64 or an uploaded file (`ms://`), never an address on the web.
 3. While thinking is on, a message with tool calls must carry its `reasoning_content`. An empty one counts as missing, a
    blank passes. Models that think without a parameter are not held to it.
-4. `partial` belongs on the last message, which must be the assistant's, and does not go with `json_object`. While
-   thinking is on, `reasoning_content` must stand beside it (a switch; it may be empty).
+4. `partial` belongs on the last message, which must be the assistant's. While thinking is on, `reasoning_content` must
+   stand beside it (a switch; it may be empty). With `json_object` the documents promise odd answers, no error: a
+   switch.
 5. Only system messages of kimi-k3 bring `tools`, and then no content. Elsewhere the field is unknown and ignored.
 6. Positions are counted from 0.
 
@@ -122,10 +123,14 @@ def _partial(ask: Ask, index: int, message: Message, say: Say) -> None:
         say.invalid("partial is only allowed in a message with role assistant", at)
     elif index != len(ask.messages) - 1:
         say.invalid("partial is only allowed in the last message", at)
-    elif (ask.fields.get("response_format") or {}).get("type") == "json_object":
+    elif ask.profile.partial_json == "refused" and _wants_json(ask):
         say.invalid("partial mode cannot be used with response_format json_object", at)
     elif ask.thinking.on and ask.profile.partial_reasoning == "needed" and message.get("reasoning_content") is None:
         say.invalid("reasoning_content is required in a partial message when thinking is enabled", at)
+
+
+def _wants_json(ask: Ask) -> bool:
+    return (ask.fields.get("response_format") or {}).get("type") == "json_object"
 
 
 def _tools(index: int, message: Message, say: Say) -> None:

@@ -21,7 +21,7 @@ _FIELD = "reasoning_content"
 
 def recalled(messages: Sequence[Message], family: Family, *, on: bool, keep: bool) -> Sequence[Message]:
     """The messages without the thoughts that are not read. `on`, `keep`: as in `Thinking`."""
-    if family.thinking == "unknown" or not any([_FIELD in message for message in messages]):
+    if family.thinking == "unknown" or not any(_FIELD in message for message in messages):
         return messages
     if family.thinking != "no" and keep:
         return messages

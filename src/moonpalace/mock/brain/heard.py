@@ -2,7 +2,9 @@
 
 1. Long texts are looked at where they begin and end. Lone surrogates are replaced, so that an answer can always be
    written as UTF-8.
-2. The message that a partial answer continues is no part of the question.
+2. What looks like an API key is not repeated: a quotation that ends within one would be a part of a key, which nothing
+   behind us can tell from a word any more.
+3. The message that a partial answer continues is no part of the question.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ _FILE_NAME = re.compile(r'"(?:filename|title)"\s*:\s*"((?:[^"\\]|\\.){1,120})"')
 _FILE_TEXT = re.compile(r'"content"\s*:\s*"((?:[^"\\]|\\.){1,400})')
 _ABOUT_A_FILE = re.compile(r"文件|文档|文檔|资料|附件|file|document|attach|ファイル|文書|資料|파일|문서", re.IGNORECASE)
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[^,]{0,100})?,", re.IGNORECASE)
+_KEY = re.compile(r"(?<![A-Za-z0-9_-])sk-(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{16,}")
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\", "\\/": "/", "\\r": " "}
 
 
@@ -49,7 +52,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """See the module. `text`: the last user message; `last`: the role that spoke last."""
+    """See the module. `text`: the last user message; `last`: the role that spoke last, system messages
+    aside: what they bring, such as tools of kimi-k3, answers nobody."""
 
     text: str
     language: str
@@ -80,7 +84,7 @@ def hear(messages: Messages) -> Heard:
     text = said(content)
     tongue = language(text)
     return Heard(
-        text, tongue, str(messages[-1].get("role")) if messages else "",
+        text, tongue, next((str(m.get("role")) for m in reversed(messages) if m.get("role") != "system"), ""),
         _files(messages, text), _seen(content), _results(messages),
     )  # fmt: skip
 
@@ -94,9 +98,11 @@ def said(content: object) -> str:
 
 
 def clean(text: str) -> str:
-    """What of a text is looked at, without lone surrogates."""
+    """What of a text is looked at, without lone surrogates and keys."""
     if len(text) > 2 * _END:
         text = f"{text[:_END]}\n{text[-_END:]}"
+    if "sk-" in text:
+        text = _KEY.sub("sk-…", text)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

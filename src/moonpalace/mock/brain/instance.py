@@ -2,7 +2,8 @@
 
 1. Everything required is there; of what is optional a part. Of several forms one that comes to an end is taken: each
    sub-schema has a *cost*, the depth of its smallest value.
-2. Bounded: beyond some depth and number of values only the smallest are made, and in the end none. A schema that no
+2. Bounded: beyond some depth and number of values only the smallest are made, and in the end none; all texts together
+   are made no longer than `_ALL_TEXTS`. A schema that no
    value fits (its `required` recurses for ever) gives some value.
 3. Keywords outside the vendor's dialect are followed where that is easy (`const`, `oneOf`, `allOf`, `format`, exclusive
    bounds), else ignored.
@@ -21,7 +22,7 @@ from .words import Words
 
 _DEEP, _DEEPEST = 5, 80
 _MANY, _MOST = 300, 3_000
-_LONGEST_ARRAY, _LONGEST_TEXT = 1_000, 10_000
+_LONGEST_ARRAY, _LONGEST_TEXT, _ALL_TEXTS = 1_000, 10_000, 100_000
 _NOT_MERGED = ("anyOf", "oneOf", "title", "description")
 _FORMATS = {
     "date-time": "2026-10-02T08:00:00Z", "date": "2026-10-02", "time": "08:00:00Z", "email": "user@example.com",
@@ -49,6 +50,7 @@ class _Maker:
         self._pick = pick
         self._words = words
         self._made = 0
+        self._room = _ALL_TEXTS
 
     def make(self, schema: object, name: str, depth: int) -> Any:
         """A value; `name` is the property's that it stands in."""
@@ -178,8 +180,13 @@ class _Maker:
         return value if low <= value <= high else start
 
     def _text(self, schema: Mapping[str, Any], name: str) -> str:
-        least = min(count(schema.get("minLength"), 0), _LONGEST_TEXT)
-        most = max(least, min(count(schema.get("maxLength"), _LONGEST_TEXT), _LONGEST_TEXT))
+        text = self._written(schema, name, max(min(_LONGEST_TEXT, self._room), 0))
+        self._room -= len(text)
+        return text
+
+    def _written(self, schema: Mapping[str, Any], name: str, longest: int) -> str:
+        least = min(count(schema.get("minLength"), 0), longest)
+        most = max(least, min(count(schema.get("maxLength"), longest), longest))
         pattern = schema.get("pattern")
         made = matching(pattern, self._pick, least) if isinstance(pattern, str) else None
         if made is not None:

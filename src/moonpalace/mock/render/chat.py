@@ -11,6 +11,7 @@ Source: platform.kimi.ai chat API (2026-09); seeds of 2024 for the older ids.
 from __future__ import annotations
 
 import hashlib
+from itertools import zip_longest
 from typing import Any
 
 from ...kimi.law.chat import Chat
@@ -64,16 +65,17 @@ def _whole(finished: Finished, place: int, chat: Chat) -> dict[str, Any]:
 
 
 def _chunks(completion: Completion, chat: Chat, ident: str, created: int, year: str) -> list[Chunk]:
-    """Each choice's events one after the other, then the end."""
+    """The choices' events in turns, then the end."""
     start = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":[{"index":' % (
         encode(ident), created, encode(chat.model_name),
     )  # fmt: skip
-    found: list[Chunk] = []
+    each: list[list[Chunk]] = []
     for place, finished in enumerate(completion.choices):
-        found += _choice(start + b"%d" % place, finished, chat)
+        each.append(_choice(start + b"%d" % place, finished, chat))
         own = usage(completion.prompt_tokens, finished.tokens, finished.thought, completion.cached, year)
         end = b',"delta":{},"finish_reason":%b,"usage":%b}]' % (encode(finished.finish_reason), encode(own))
-        found.append(Chunk(start + b"%d" % place + end + _more(chat), 1))
+        each[-1].append(Chunk(start + b"%d" % place + end + _more(chat), 1))
+    found = each[0] if len(each) == 1 else [chunk for turn in zip_longest(*each) for chunk in turn if chunk is not None]
     if chat.include_usage:
         total = usage(completion.prompt_tokens, completion.tokens, completion.thought, completion.cached, year)
         head = start[: start.index(b'"choices":')]

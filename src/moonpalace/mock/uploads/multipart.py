@@ -2,7 +2,8 @@
 
 1. Any way of cutting the body gives the same parts. What is no multipart body is `BadMultipart` and nothing else; a
    disk that takes nothing is an `OSError`.
-2. In memory are at most `MOST_VALUES` bytes of values. A file is written up to its limit; the rest is only counted.
+2. In memory are at most `MOST_VALUES` bytes of values. A file is written up to its limit, the rest is only counted; of
+   all files together no more than `MOST_FILES` times that.
 3. A file's name is a name: what stands before its last separator is dropped, and no path is ever made of it.
 4. Files have random names and mode 0600. `discard` removes those that nobody has moved away, at any time.
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NOT_MULTIPART = "request Content-Type isn't multipart/form-data with a boundary"
 MOST_VALUES = 2**20
 MOST_PARTS = 100
+MOST_FILES = 2  # as large as one may be
 MOST_HEADERS = 16
 
 _BOUNDARY = re.compile(r"[ -~]{0,255}[!-~]")
@@ -66,7 +68,7 @@ class Multipart:
         self._paths: list[Path] = []
         self._part = _Open()
         self._begun = self._ended = False
-        self._values = 0
+        self._values = self._kept = 0
         self._broken: BadMultipart | None = None
 
     def feed(self, data: bytes) -> None:
@@ -136,6 +138,9 @@ class Multipart:
             part.text += data[start:end]
         elif part.file is not None:
             room = max(self._limit - part.size, 0)
+            self._kept += min(end - start, room)
+            if self._kept > MOST_FILES * self._limit:
+                raise BadMultipart("the files of the multipart body are too large together")
             part.file.write(memoryview(data)[start : min(end, start + room)])
         part.size += end - start
 

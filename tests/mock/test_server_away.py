@@ -1,0 +1,57 @@
+"""A mock that refuses connections for a while, and what may happen to its port meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from moonpalace.mock.setup import MockSettings
+from moonpalace.testing.mock_server import MockThread
+from moonpalace.testing.rawclient import RawClient, request
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def is_there(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_it_comes_back_once_the_port_is_free_again() -> None:
+    """Whoever listens there meanwhile must not end it for good, and in silence."""
+    with MockThread(MockSettings()) as mock:
+        port = int(mock.root.rpartition(":")[2])
+
+        def begin(work: Coroutine[Any, Any, None]) -> Any:
+            return asyncio.run_coroutine_threadsafe(work, mock._loop)  # type: ignore[arg-type]
+
+        begin(mock.server.leave()).result(10)
+        with socket.socket() as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                thief.bind(("127.0.0.1", port))
+                thief.listen()
+            except OSError:
+                pytest.skip("this system keeps a bound port from others")
+            coming = begin(mock.server._return())
+            wait_until(lambda: mock.told)
+        assert mock.told == ["the port cannot be listened on again yet (Address already in use); trying on"]
+        coming.result(10)
+        wait_until(lambda: is_there(port))
+        asked = request("GET", "/v1/models", b"", "Authorization: Bearer sk-x", host=f"127.0.0.1:{port}")
+        with RawClient(port) as client:
+            client.send(asked)
+            assert client.read_answer("GET").status == 200
