@@ -241,7 +241,8 @@ def test_a_fault_that_answers_instead_gives_back_what_the_answer_held() -> None:
 @pytest.mark.parametrize(
     ("year", "names"),
     [
-        ("2024", ["Msh-Request-Id", "Msh-Uid", "Msh-Gid"]),
+        ("2024", ["Msh-Request-Id", "Msh-Uid", "Msh-Gid", "Msh-Cache", "Msh-Trace-Mode"]),
+        ("2025", ["Msh-Request-Id", "Msh-Uid", "Msh-Gid", "Msh-Org-Id", "Msh-Project-Id"]),
         ("2026", ["Msh-Request-Id", "Msh-Uid", "Msh-Gid", "Msh-Org-Id", "Msh-Project-Id"]),
     ],
 )

@@ -139,6 +139,13 @@ class ClientConnection(asyncio.Protocol):
                 self.pause()
         else:
             self._read_head(self._buffer + data if self._buffer else data)
+            if len(self._buffer) > PIPELINE_LIMIT:
+                self._hold()
+
+    def _hold(self) -> None:
+        """Before another read adds to what waits, however small the request was that was taken from it."""
+        if not self.transport.is_closing():
+            self.pause()
 
     def _read_head(self, data: bytes) -> None:
         while data.startswith(b"\r\n"):  # RFC 9112 section 2.2: blank lines before a request are let pass
@@ -333,8 +340,8 @@ class ClientConnection(asyncio.Protocol):
             data, self._buffer = self._buffer, b""
             self.resume()
             self._read_head(data)
-            if len(self._buffer) > PIPELINE_LIMIT and not self.transport.is_closing():  # before another read adds to it
-                self.pause()
+            if len(self._buffer) > PIPELINE_LIMIT:
+                self._hold()
 
     def _linger(self) -> None:
         self._lingering = True

@@ -134,6 +134,17 @@ def test_a_stream_byte_by_byte() -> None:
     assert [chunk.tokens for chunk in reply.chunks] == [0, 1, 1, 1, 1, 1, 0]
 
 
+def test_choices_come_in_turns() -> None:
+    """Until the shorter one is over; a client has to look at the index."""
+    first, second = Finished(Choice("a b c"), "stop", 4), Finished(Choice("d"), "length", 2)
+    chunks = events(rendered(Completion((first, second), 10, 0), stream=True, n=2))
+    parts = [part for chunk in chunks for part in chunk["choices"]]
+    assert [(part["index"], part["delta"].get("content"), part["finish_reason"]) for part in parts] == [
+        (0, "", None), (1, "", None), (0, "a", None), (1, "d", None), (0, " b", None), (1, None, "length"),
+        (0, " c", None), (0, None, "stop"),
+    ]  # fmt: skip
+
+
 def test_gaps_go_with_the_pieces_of_content() -> None:
     """A scenario lays them down."""
     choice = Choice("abc", "hm", pieces=("a", "b", "c"), gaps=(0.5, 0.0))

@@ -221,6 +221,16 @@ def test_what_goes_beyond_the_limit_is_counted_but_not_written(folder: Path) -> 
     reader.discard()
 
 
+def test_many_files_in_one_body_do_not_fill_the_disk(folder: Path) -> None:
+    """A hundred parts of 100 MB, from anybody and without a key; what was written goes with the request."""
+    reader = Multipart(TYPE, folder, LIMIT)
+    with pytest.raises(BadMultipart, match="too large together"):
+        reader.feed(body(*[('name="file"; filename="a"', b"x" * LIMIT)] * 3))
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 2 * LIMIT
+    reader.discard()
+    assert not list(folder.iterdir())
+
+
 def test_files_are_private_and_named_at_random(folder: Path) -> None:
     """Uploads are somebody's documents."""
     reader = Multipart(TYPE, folder, LIMIT)
