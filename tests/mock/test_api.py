@@ -13,7 +13,7 @@ from moonpalace.mock.api import NOBODY
 from moonpalace.mock.asked import Asked, Refused
 from moonpalace.mock.faults import STATUSES, TABLE
 from moonpalace.mock.live import Live
-from moonpalace.mock.play import CLOSE, HANG, KEEP, REFUSE, RESET, Performance
+from moonpalace.mock.performance import CLOSE, HANG, KEEP, REFUSE, RESET, Performance
 from moonpalace.mock.reply import Chunk, Reply
 from moonpalace.mock.routes import Route
 from moonpalace.mock.setup import MockSettings

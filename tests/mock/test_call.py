@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from moonpalace.mock.asked import Asked
-from moonpalace.mock.call import SOON
+from moonpalace.mock.call import AT_ONCE, SOON
 from moonpalace.mock.reply import Chunk, Reply, encode
 from moonpalace.mock.routes import Route
 from moonpalace.mock.setup import MockSettings
@@ -187,6 +188,31 @@ def test_without_waiting_all_goes_out_in_one_turn(shared: Scene) -> None:
         answer = client.ask("POST", CHAT, encode(HELLO | {"stream": True}), KEY)
     assert answer.pieces[-1] == b"data: [DONE]\n\n" and len(answer.pieces) > 5
     assert all(piece.startswith(b"data: {") for piece in answer.pieces[:-1])
+
+
+def test_an_answer_of_many_steps_lets_others_have_their_turn(scenes: Callable[..., Scene]) -> None:
+    """Byte by byte a long answer would hold everybody up for seconds; it is whole all the same."""
+    scene = scenes()
+    count = 20 * AT_ONCE
+    turns: list[int] = []
+
+    def many(world: World, asked: Asked) -> Reply:
+        chunks = tuple([Chunk(b"%06d" % number) for number in range(count)])
+        loop = asyncio.get_running_loop()
+        loop.call_soon(note, loop)
+        return Reply(200, chunks, streamed=True)
+
+    def note(loop: asyncio.AbstractEventLoop) -> None:
+        turns.append(len(scene.server.calls))
+        if scene.server.calls:
+            loop.call_soon(note, loop)
+
+    scene.serve(many)
+    with scene.client() as client:
+        answer = client.ask("GET", "/v1/x")
+    assert answer.body == b"".join([b"%06d" % number for number in range(count)])
+    wait_until(lambda: turns and turns[-1] == 0)
+    assert len(turns) >= 20
 
 
 def test_a_client_that_leaves_stops_the_timers(scenes: Callable[..., Scene]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from moonpalace.mock.call import Call
 from moonpalace.mock.live import Live
-from moonpalace.mock.play import CLOSE, RESET, Performance
+from moonpalace.mock.performance import CLOSE, RESET, Performance
 from moonpalace.testing.mock_server import MockThread
 from moonpalace.testing.rawclient import RawClient
 from moonpalace.testing.waiting import wait_until

@@ -12,21 +12,9 @@ from hypothesis import strategies as st
 from moonpalace.kimi.errors import FORMS, violate
 from moonpalace.mock.answer import Pace
 from moonpalace.mock.faults import TABLE, parse
-from moonpalace.mock.play import (
-    CLOSE,
-    HANG,
-    KEEP,
-    REASONS,
-    REFUSE,
-    RESET,
-    USUAL,
-    Pacer,
-    Performance,
-    Step,
-    html,
-    perform,
-    refusal,
-)  # fmt: skip
+from moonpalace.mock.pace import USUAL, Pacer
+from moonpalace.mock.performance import CLOSE, HANG, KEEP, REFUSE, RESET, Performance, Step
+from moonpalace.mock.play import REASONS, html, perform, refusal
 from moonpalace.mock.reply import AS_EVER, EVENTS, Chunk, Reply, encode
 from moonpalace.testing.rawclient import parse_answer
 

@@ -131,7 +131,7 @@ def test_tokens_are_those_of_the_estimate(text: str) -> None:
 
 
 def test_a_text_that_comes_again_is_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An agent sends its whole history each time; what is very long is not kept in memory."""
+    """An agent sends its whole history each time; of what is long only a digest is kept in memory."""
     counted: list[int] = []
 
     def noted(text: str) -> int:
@@ -140,6 +140,7 @@ def test_a_text_that_comes_again_is_not_counted_again(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("moonpalace.text.tokens.estimate", noted)
     count = counter(None)
-    for text in ("a", "a", "b" * (LONGEST_KEPT + 1), "b" * (LONGEST_KEPT + 1)):
+    long = "b" * (LONGEST_KEPT + 1)
+    for text in ("a", "a", long, long + "c", long, "\ud800" * len(long)):
         count(text)
-    assert counted == [1, LONGEST_KEPT + 1, LONGEST_KEPT + 1]
+    assert counted == [1, len(long), len(long) + 1, len(long)]

@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 
-from moonpalace.mock.play import KEEP, RESET, Performance, Step
+from moonpalace.mock.performance import KEEP, RESET, Performance, Step
 from moonpalace.testing.claims import Claims
 from moonpalace.testing.kimi import KimiMock
 from moonpalace.testing.seen import Request, Told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moonpalace.mock.play import KEEP, RESET, Performance, Step
+from moonpalace.mock.performance import KEEP, RESET, Performance, Step
 from moonpalace.testing.seen import Request, Told
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

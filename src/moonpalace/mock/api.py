@@ -17,7 +17,9 @@ from ..kimi.errors import Violation
 from .asked import Account, Asked, Part, Refused
 from .faults import BadFault, Fault, happening, parse
 from .live import Live
-from .play import Pacer, Performance, html, perform, refusal
+from .pace import Pacer
+from .performance import Performance
+from .play import html, perform, refusal
 from .render import messages as render_messages
 from .reply import Reply, encode
 from .routes import Router

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..core.headers import HeaderLine
 from ..wire import http1
 from .live import Live
-from .play import CLOSE, HANG, KEEP, REFUSE, RESET, Performance
+from .performance import CLOSE, HANG, KEEP, REFUSE, RESET, Performance
 from .uploads.multipart import BadMultipart, Multipart
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SOON = 0.0005
+AT_ONCE = 256  # steps that are played in one turn of the loop
 
 
 class Call:
@@ -156,8 +157,12 @@ class Call:
             return
         steps, connection = played.steps, self.connection
         due = self._loop.time() - self._started + SOON
+        last = self._place + AT_ONCE
         while self._place < len(steps):
             if not connection.writable:
+                return
+            if self._place == last:  # others have their turn
+                self._timer = self._loop.call_later(0, self._go)
                 return
             step = steps[self._place]
             if step.at_s > due:

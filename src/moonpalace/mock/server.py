@@ -26,7 +26,8 @@ from .api import Api
 from .asked import Part
 from .call import Call
 from .live import Live
-from .play import Performance, perform, refusal
+from .performance import Performance
+from .play import perform, refusal
 from .reply import Chunk, Reply, encode
 from .uploads.multipart import BadMultipart, Multipart
 from .world import World

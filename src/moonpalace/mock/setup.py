@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from . import catalogue, estimate, inference, wallet
 from .answer import Pace
 from .api import Api, Tape
 from .faults import BadFault, parse
-from .play import Pacer
+from .pace import Pacer
 from .routes import Router
 from .scenario import Script, Settings, Stage, load, shipped
 from .world import Count, World
@@ -30,8 +31,8 @@ _LATER = {
     "/openapi.json": "description",
 }  # fmt: skip
 LATER = {start: f"{__package__}.{module}" for start, module in _LATER.items()}
-COUNTED = 4096
-LONGEST_KEPT = 16_384
+COUNTED = 4096  # texts whose count is known
+LONGEST_KEPT = 4_096  # characters; of a longer text a digest is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ def _open_accounts(world: World, script: Script) -> None:
 
 
 def counter(vocabulary: Path | None) -> Count:
-    """What counts tokens: the vendor's vocabulary file, else the estimate. Texts that come again are not counted again.
+    """What counts tokens: the vendor's vocabulary file, else the estimate. Texts that come again are not counted again,
+    and the long ones not kept either: an agent sends its history, results of tools and all, with each request.
 
     Raises: UsageError for a file that is none.
     """
@@ -135,4 +137,14 @@ def counter(vocabulary: Path | None) -> Count:
     else:
         from ..text.tokens import estimate as exact
     short = lru_cache(COUNTED)(exact)
-    return lambda text: short(text) if len(text) <= LONGEST_KEPT else exact(text)
+    known: dict[bytes, int] = {}
+
+    def long(text: str) -> int:
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if digest not in known:
+            if len(known) >= COUNTED:
+                known.clear()
+            known[digest] = exact(text)
+        return known[digest]
+
+    return lambda text: short(text) if len(text) <= LONGEST_KEPT else long(text)

@@ -30,7 +30,7 @@ from ..core.errors import UsageError
 from ..core.headers import Headers
 from ..kimi.errors import FORMS
 from ..mock.faults import STATUSES, BadFault, parse
-from ..mock.play import Performance
+from ..mock.performance import Performance
 from ..mock.scenario import load
 from ..mock.scenario import parse as parse_script
 from ..mock.server import SECRET

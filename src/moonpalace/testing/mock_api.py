@@ -17,7 +17,7 @@ from typing import Any
 from ..core.headers import Headers
 from ..mock.api import Api, Tape
 from ..mock.live import Live
-from ..mock.play import Performance
+from ..mock.performance import Performance
 from ..mock.reply import encode
 from ..mock.scenario import parse
 from ..mock.setup import MockSettings, build

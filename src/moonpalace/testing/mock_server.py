@@ -28,7 +28,7 @@ from typing import Any, Self, TypeVar
 from ..kimi.errors import violate
 from ..mock.api import Api, Tape
 from ..mock.live import Live
-from ..mock.play import Performance
+from ..mock.performance import Performance
 from ..mock.server import Seen, Server
 from ..mock.setup import MockSettings, build
 from ..net import bind, loop

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..mock.play import KEEP, Performance
+from ..mock.performance import KEEP, Performance
 from ..wire.completion import merged
 from ..wire.lenient import INVALID, read_json
 from .conversations import called, results, text_of

@@ -176,3 +176,30 @@ def test_only_the_builtin_search_is_charged() -> None:
     """Another tool's result may look the same."""
     content = '{"usage":{"total_tokens":5000}}'
     assert found_tokens(searched(content, "look_up")["messages"]) == 0
+
+
+@pytest.mark.parametrize("parts", [False, True], ids=["text", "parts"])
+def test_a_text_far_beyond_the_context_is_not_counted_to_its_end(parts: bool) -> None:
+    """Fifty megabytes would hold a server up for seconds, to say the same."""
+    seen = 0
+
+    def count(text: str) -> int:
+        nonlocal seen
+        seen += len(text)
+        return len(text)
+
+    text = "x" * 10_000_000
+    found = judge(
+        chat(V1, {"role": "user", "content": [{"type": "text", "text": text}] if parts else text}),
+        profile("2026 all"),
+        count,
+    )
+    assert isinstance(found, Violation)
+    assert (found.status, found.message) == (400, "Input token length too long")
+    assert seen < 200_000
+
+
+def test_a_long_text_of_few_tokens_is_counted() -> None:
+    """Blanks cost next to nothing: length alone says nothing."""
+    request = chat(V1, {"role": "user", "content": " " * 1_000_000})
+    assert not isinstance(judge(request, profile("2026 all"), lambda text: 1 + len(text) // 128), Violation)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from moonpalace.core.exchange import Stage
-from moonpalace.mock.play import CLOSE, KEEP, RESET
+from moonpalace.mock.performance import CLOSE, KEEP, RESET
 from moonpalace.mock.tape.performing import performance
 from moonpalace.service.recorded import Recorded
 from moonpalace.testing.exchanges import headers

@@ -11,7 +11,7 @@ import pytest
 
 from moonpalace.core.headers import Headers
 from moonpalace.mock.asked import Account, Asked, Refused
-from moonpalace.mock.play import Performance
+from moonpalace.mock.performance import Performance
 from moonpalace.mock.tape import Tape
 from moonpalace.service.recorded import Recorded
 from moonpalace.testing.exchanges import headers

@@ -6,6 +6,7 @@
 3. What has no readable shape is not counted, nor are thoughts that the model does not read again (`recall`).
 4. What the builtin `$web_search` found is read with the prompt: the arguments that a client hands back say how many
    tokens it is. What is handed back changed, so that it does not say so, adds nothing.
+5. A text far beyond the context is not counted to its end: that would hold a server up for seconds.
 
 Source: API reference and manual (2024-03), error texts of 2024 to 2026; platform.moonshot.cn web search page (2025-11).
 """
@@ -22,6 +23,8 @@ from .recall import recalled
 from .sampling import asked_length
 
 _SEARCH = "$web_search"
+_LIKELY = 8  # characters for each token of the context
+_SLICE = 1 << 16
 
 
 def check(ask: Ask, say: Say) -> None:
@@ -31,6 +34,10 @@ def check(ask: Ask, say: Say) -> None:
     hidden = ask.profile.k3_hidden_tokens if ask.family.name == "kimi-k3" else 0
     tools = [tool for _, tool in ask.tools()]
     read = recalled(ask.messages, ask.family, on=ask.thinking.on, keep=ask.thinking.keep)
+    if _has_endless_text(ask):
+        ask.prompt_tokens = ask.model.context + 1
+        say.add("input_too_long", "messages")
+        return
     prompt = prompt_tokens(read, tools, ask.count, hidden=hidden)
     if ask.profile.builtin_search:
         prompt += found_tokens(ask.messages)
@@ -44,6 +51,23 @@ def check(ask: Ask, say: Say) -> None:
         if "max_completion_tokens" in ask.fields:
             at = "max_completion_tokens"
         say.add("context_exceeded", at, limit=context, requested=requested)
+
+
+def _has_endless_text(ask: Ask) -> bool:
+    """Whether a part of one text is more than the context already. Only texts are looked at where that is likely."""
+    context = ask.model.context
+    for message in ask.messages:
+        content = message.get("content")
+        parts = content if isinstance(content, list) else [{"text": content}]
+        for text in [part.get("text") for part in parts if isinstance(part, dict)]:
+            if not isinstance(text, str) or len(text) < _LIKELY * context:
+                continue
+            tokens = 0
+            for at in range(0, len(text), _SLICE):
+                tokens += ask.count(text[at : at + _SLICE]) - 2  # a cut may make more tokens of one
+                if tokens > context:
+                    return True
+    return False
 
 
 def max_tokens(ask: Ask, prompt: int) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from ...core.headers import Headers
 from ...service.recorded import Recorded
 from ...wire import http1
-from ..play import CLOSE, KEEP, RESET, Performance, Step
+from ..performance import CLOSE, KEEP, RESET, Performance, Step
 
 _LEFT_OUT = http1.FRAMING | http1.SECRET
 _OURS = frozenset((b"x-moonpalace-id", b"trailer"))

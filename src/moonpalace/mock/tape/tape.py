@@ -18,7 +18,7 @@ from ...service.recorded import Recorded
 from ...text.safe import line
 from ..asked import Asked, Refused
 from ..live import Live
-from ..play import Performance
+from ..performance import Performance
 from . import ignore as paths
 from .canonical import Form, Sketch, form, nearness
 from .differences import differences

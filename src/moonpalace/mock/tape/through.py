@@ -17,7 +17,8 @@ from ...service.recorded import Recorded
 from ...wire import http1
 from ..asked import Asked
 from ..live import Live
-from ..play import CLOSE, RESET, Performance, perform
+from ..performance import CLOSE, RESET, Performance
+from ..play import perform
 from ..reply import Chunk, Reply, encode
 
 if TYPE_CHECKING:
