@@ -526,3 +526,11 @@ def test_a_request_of_a_batch_is_answered_without_stream_and_limits() -> None:
         assert (status, body["object"]) == (200, "chat.completion")
     status, body = inference.complete(mock.world, account, BAD)
     assert (status, body["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_a_frozen_answer_has_no_history() -> None:
+    """A prompt long enough to be cached is answered with the same bytes a second time."""
+    mock = MockApi(MockSettings(frozen=True))
+    data = {"model": "kimi-k2.6", "messages": [{"role": "user", "content": "moon palace " * 400}]}
+    first, second = [mock.ask("POST", "/v1/chat/completions", data) for _ in range(2)]
+    assert first.body == second.body

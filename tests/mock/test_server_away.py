@@ -55,3 +55,18 @@ def test_it_comes_back_once_the_port_is_free_again() -> None:
         with RawClient(port) as client:
             client.send(asked)
             assert client.read_answer("GET").status == 200
+
+
+def test_no_key_is_shown_to_those_who_look_on() -> None:
+    """Whatever the header is called that brings it: what a test prints ends in logs."""
+    key = "sk-" + "A1b2C3d4" * 5
+    names = ("Authorization", "x-api-key", "api-key", "Proxy-Authorization", "x-goog-api-key", "Cookie")
+    with MockThread(MockSettings()) as mock:
+        port = int(mock.root.rpartition(":")[2])
+        lines = [f"{name}: Bearer {key}" for name in names]
+        with RawClient(port) as client:
+            client.send(request("GET", "/v1/models", b"", *lines, "X-Other: there", host=f"127.0.0.1:{port}"))
+            assert client.read_answer("GET").status == 200
+        wait_until(lambda: mock.seen)
+    assert mock.seen[0].headers.get(b"x-other") == b"there"
+    assert key.encode() not in repr(mock.seen[0].headers.lines).encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from moonpalace.mock.performance import KEEP, RESET, Performance, Step
@@ -59,3 +61,12 @@ def test_retry_after_that_is_no_number() -> None:
     """A date is not what this API sends."""
     told = Told(Performance((Step(0.0, b"HTTP/1.1 429 X\r\nRetry-After: soon\r\n\r\n{}"),), KEEP, 429))
     assert told.retry_after is None
+
+
+def test_a_request_in_a_line_shows_no_part_of_a_key() -> None:
+    """The line stands under a failed test, in logs that many may read."""
+    key = "sk-" + "A1b2C3d4" * 5
+    body = json.dumps({"model": key, "messages": [{"role": "user", "content": f"my {key}"}]}).encode()
+    shown = str(Request(1, 0.0, "POST", f"/v1/files/{key}", "", {}, body))
+    assert "A1b2" not in shown
+    assert shown == '1: POST /v1/files/sk-… sk-… "my sk-…" → no answer yet'

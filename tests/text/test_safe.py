@@ -55,3 +55,18 @@ def test_no_control_or_format_character_is_forgotten() -> None:
         if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp") and safe.line(chr(code)) == chr(code)
     ]
     assert set(shown) <= VISIBLE_FORMAT
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("my key sk-A1b2C3d4E5f6G7h8I9j0 is", "my key sk-… is"),
+        ("sk-learn-and-other-long-names", "sk-learn-and-other-long-names"),
+        ("disk-0123456789012345678901", "disk-0123456789012345678901"),
+        ("sk-mock", "sk-mock"),
+    ],
+    ids=["key", "name", "inside a word", "placeholder"],
+)
+def test_no_part_of_a_key_is_left(text: str, expected: str) -> None:
+    """Whoever shortens a text afterwards could leave half of a key, which nothing would know for one."""
+    assert safe.keyless(text) == expected

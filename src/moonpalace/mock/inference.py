@@ -247,8 +247,8 @@ def _instead(world: World, asked: Asked, request: Chat, answer: Answer) -> Reply
 
 
 def _prefix(world: World, asked: Asked, wanted: Wanted, request: Chat) -> int:
-    """Tokens of the prompt that an earlier one began with."""
-    if request.model.family.caching != "automatic":
+    """Tokens of the prompt that an earlier one began with. Frozen there is no earlier one: an answer has no history."""
+    if request.model.family.caching != "automatic" or world.frozen:
         return 0
     prefixes: Prefixes = world.kept("prefixes", Prefixes)
     options = wanted.data.get("prompt_cache_options")

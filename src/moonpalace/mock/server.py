@@ -36,7 +36,6 @@ BODY_LIMIT = 100 * 1024 * 1024
 BACKLOG = 4096  # connections that may wait
 SWEEP_SECONDS = 0.25
 PAGES = "requests of web pages are refused, as the real API has no CORS for them: ask from a server of yours"
-SECRET = frozenset((b"authorization", b"x-api-key", b"cookie"))
 
 
 @dataclass(slots=True, eq=False)
@@ -173,9 +172,9 @@ class Server:
 
     def _see(self, call: Call, body: bytes) -> None:
         head = call.head
-        told = [line for line in unpack(b"\r\n".join(head.lines)) if line[0].lower() not in SECRET]
+        told = without_keys(unpack(b"\r\n".join(head.lines)))
         method, target = head.method.decode("latin-1"), _text(head.target)
-        self._seen[call] = Seen(call.number, time.monotonic(), method, target, Headers(tuple(told)), body)
+        self._seen[call] = Seen(call.number, time.monotonic(), method, target, told, body)
 
     def failed(self, call: Call, error: Exception) -> Performance:
         """The answer to a request that we failed at."""
@@ -301,6 +300,13 @@ class Server:
         for connection in list(self.connections):
             connection.transport.close()
         await asyncio.sleep(0)
+
+
+def without_keys(headers: Headers) -> Headers:
+    """The header lines that hold no secret, by their names."""
+    lines = [http1.raw_line(*line) for line in headers]
+    secret = {place for place, line in http1.find_special(lines) if line.flags & http1.SECRET}
+    return Headers(tuple([line for place, line in enumerate(headers) if place not in secret]))
 
 
 def _bound(family: int, name: Any) -> socket.socket:

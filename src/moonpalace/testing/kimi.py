@@ -33,7 +33,7 @@ from ..mock.faults import STATUSES, BadFault, parse
 from ..mock.performance import Performance
 from ..mock.scenario import load
 from ..mock.scenario import parse as parse_script
-from ..mock.server import SECRET
+from ..mock.server import without_keys
 from ..mock.setup import MockSettings
 from .claims import Claims
 from .mock_server import LIMIT, MockThread
@@ -214,7 +214,7 @@ class KimiMock(Claims):
 
     def _came(self, method: str, target: str, headers: Headers, body: bytes) -> Request:
         path, _, query = target.partition("?")
-        lines = Headers(tuple([line for line in headers if line[0].lower() not in SECRET])).pairs()
+        lines = without_keys(headers).pairs()
         number = self._requests[-1].number + 1 if self._requests else 1
         named = {name.lower(): value for name, value in lines}
         request = Request(number, time.monotonic(), method, path, query, named, body)

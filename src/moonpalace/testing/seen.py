@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ..mock.performance import KEEP, Performance
+from ..text.safe import keyless
 from ..wire.completion import merged
 from ..wire.lenient import INVALID, read_json
 from .conversations import called, results, text_of
@@ -147,11 +148,13 @@ class Request:
         return next((self.get(name) for name in _ANSWERS if self.get(name) is not None), None)
 
     def __str__(self) -> str:
-        """In a line, for people."""
-        what = f" {self.model}" if self.model else ""
+        """In a line, for people; without keys, for it stands in the logs of whoever runs the tests."""
+        what = f" {_short(self.model)}" if self.model else ""
         said = f' "{_short(self.text, 30)}"' if self.text else ""
         told = self.told.words if self.told is not None else "no answer yet"
-        return f"{self.number}: {self.method} {self.path}{what}{' streamed' if self.stream else ''}{said} → {told}"
+        return (
+            f"{self.number}: {self.method} {_short(self.path)}{what}{' streamed' if self.stream else ''}{said} → {told}"
+        )
 
 
 def _said(value: dict[str, Any]) -> str:
@@ -170,7 +173,7 @@ def _value(data: bytes) -> Any:
 
 
 def _short(text: str, longest: int = _LONGEST) -> str:
-    flat = " ".join(text.split())
+    flat = keyless(" ".join(text.split()))
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 

@@ -5,6 +5,7 @@
 2. `line` gives one line; `block` leaves line feeds and tabs.
 3. The escape is Python's and JSON's: `\\x1b`, `\\u202e`, `\\U000e0041`. `json_text` uses `\\u001b` alone, which a
    JSON reader turns back.
+4. `keyless` is for text of which only a part is shown: half a key looks like none any more.
 
 Source: Unicode 16 (General_Category Cf, Default_Ignorable_Code_Point), ECMA-48.
 """
@@ -21,6 +22,7 @@ _INVISIBLE = (
     "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
+_KEY = r"(?<![A-Za-z0-9_-])sk-(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{16,}"
 _CONTROLS_OF_A_LINE = "\x00-\x1f"
 _CONTROLS_OF_A_BLOCK = "\x00-\x08\x0b-\x1f"
 
@@ -46,6 +48,11 @@ def block(text: str) -> str:
 def json_text(text: str) -> str:
     """A JSON document with the same meaning and no character of rule 1: in JSON they can stand in strings only."""
     return _unsafe().sub(_json_escape, text)
+
+
+def keyless(text: str) -> str:
+    """`text` with `sk-…` in place of whatever looks like an API key."""
+    return re.sub(_KEY, "sk-…", text) if "sk-" in text else text
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...text.safe import keyless
 from .language import language
 
 _END = 2_000
@@ -22,7 +23,6 @@ _FILE_NAME = re.compile(r'"(?:filename|title)"\s*:\s*"((?:[^"\\]|\\.){1,120})"')
 _FILE_TEXT = re.compile(r'"content"\s*:\s*"((?:[^"\\]|\\.){1,400})')
 _ABOUT_A_FILE = re.compile(r"文件|文档|文檔|资料|附件|file|document|attach|ファイル|文書|資料|파일|문서", re.IGNORECASE)
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[^,]{0,100})?,", re.IGNORECASE)
-_KEY = re.compile(r"(?<![A-Za-z0-9_-])sk-(?=[A-Za-z_-]*+[0-9])[A-Za-z0-9_-]{16,}")
 _ESCAPES = {"\\n": "\n", "\\t": "\t", '\\"': '"', "\\\\": "\\", "\\/": "/", "\\r": " "}
 
 
@@ -101,8 +101,7 @@ def clean(text: str) -> str:
     """What of a text is looked at, without lone surrogates and keys."""
     if len(text) > 2 * _END:
         text = f"{text[:_END]}\n{text[-_END:]}"
-    if "sk-" in text:
-        text = _KEY.sub("sk-…", text)
+    text = keyless(text)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
