@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -73,27 +74,27 @@ def test_the_whole_story(place: Place) -> None:
     ]  # fmt: skip
     for words in ('"state": "truncated"', '"error": "read_body: reset:', "16 chunks", '"finish_reason": null'):
         assert words in told.partition("moonpalace inspect 10\n")[2]
+    assert_it_fits_any_terminal(told)
     assert place.is_clean()
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_it_fits_any_terminal(place: Place, lang: str) -> None:
+def assert_it_fits_any_terminal(told: str) -> None:
     """80 columns, no escape sequences into a pipe, no blanks at the ends of lines; nowhere the key."""
-    told = place.run("--lang", lang).stdout
     assert [line for line in told.splitlines() if width(line) > 80 or line != line.rstrip()] == []
     assert "\x1b" not in told and "sk-" not in told
-    assert ("接下来" in told) is (lang == "zh")
 
 
 def test_the_language_of_the_environment(place: Place) -> None:
-    """Who uses the system in Chinese is addressed in Chinese."""
-    assert place.run(LANG="zh_CN.UTF-8").stdout.startswith("MoonPalace 演示\n")
+    """Who uses the system in Chinese is addressed in Chinese, to the end."""
+    told = place.run(LANG="zh_CN.UTF-8").stdout
+    assert told.startswith("MoonPalace 演示\n") and "接下来" in told
+    assert_it_fits_any_terminal(told)
 
 
 def test_the_record_can_be_kept(place: Place, tmp_path: Path) -> None:
     """It is a record like any other, and holds no key; the command to look around works as printed."""
     kept = tmp_path / "kept here"
-    told = place.run("--keep", str(kept)).stdout
+    told = place.run("--keep", str(kept), "--lang", "en", LANG="zh_CN.UTF-8").stdout
     assert f"MOONPALACE_HOME='{kept}' moonpalace list" in told
     listed = place.run("-n", "0", command="list", MOONPALACE_HOME=str(kept)).stdout
     assert len(re.findall(r"^\| \d", listed, re.MULTILINE)) == 11
@@ -181,20 +182,26 @@ def test_a_reader_that_has_seen_enough(place: Place) -> None:
     assert place.is_clean()
 
 
-@pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["colours", "no_color", "dumb"])
-def test_colours_are_for_terminals_that_want_them(place: Place, env: dict[str, str]) -> None:
-    """And say nothing that the text does not say."""
+def on_a_terminal(place: Place, env: dict[str, str]) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+    """A demo on a terminal of its own, under way."""
     ours, theirs = pty.openpty()
-    with os.fdopen(ours, "rb", buffering=0) as screen:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moonpalace", "demo"], env={**place.env, "TERM": "xterm", **env},
-            stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # the terminal's end
-            while data := screen.read(65_536):
-                shown += data
-        assert process.wait(LIMIT) == 0, shown.decode("utf-8", "replace")[-2000:]
-    assert (b"\x1b[" in shown) is not bool(env)
-    assert b"moonpalace mock" in re.sub(rb"\x1b\[[0-9;]*m", b"", shown)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moonpalace", "demo"], env={**place.env, "TERM": "xterm", **env},
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    os.close(theirs)
+    return process, os.fdopen(ours, "rb", buffering=0)
+
+
+def test_colours_are_for_terminals_that_want_them(place: Place) -> None:
+    """And say nothing that the text does not say. All run at once, for a demo mostly waits."""
+    terminals = [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}]
+    for env, (process, screen) in [(env, on_a_terminal(place, env)) for env in terminals]:
+        with screen:
+            shown = b""
+            with contextlib.suppress(OSError):  # the terminal's end
+                while data := screen.read(65_536):
+                    shown += data
+            assert process.wait(LIMIT) == 0, shown.decode("utf-8", "replace")[-2000:]
+        assert (b"\x1b[" in shown) is not bool(env)
+        assert b"moonpalace mock" in re.sub(rb"\x1b\[[0-9;]*m", b"", shown)

@@ -33,7 +33,7 @@ from moonpalace.testing.mock_server import MockThread
 
 SOAK = bool(os.environ.get("MOONPALACE_SOAK"))
 GOOD, BAD, MORE = (60, 40, 2) if SOAK else (3, 2, 3)
-THIN = 1 if SOAK else 4  # of the boundaries of earlier years, one in so many
+THIN = 1 if SOAK else 10  # of the boundaries of earlier years, one in so many
 ENOUGH = 5_000
 OPERATIONS = [(year, one) for year, profile in PROFILES.items() for one in operations(profile)]
 IDS = [f"{year}-{one.method}-{one.path}" for year, one in OPERATIONS]
