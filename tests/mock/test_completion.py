@@ -211,7 +211,7 @@ def test_the_end_costs_one() -> None:
 
 @pytest.mark.parametrize(
     ("model", "thinking", "expected"),
-    [("kimi-k2.6", False, ""), ("kimi-k2.6", True, "hm"), ("kimi-k2.7-code", False, "hm"), ("kimi-k3", False, "hm")],
+    [("kimi-k2.6", False, ""), ("kimi-k2.6", True, "hm"), ("kimi-k3", False, ""), ("kimi-k3", True, "hm")],
 )
 def test_a_model_that_was_told_not_to_think_does_not(model: str, thinking: bool, expected: str) -> None:
     """A scenario's reasoning is left out where the switch is off."""

@@ -88,7 +88,7 @@ def _told(choices: tuple[Finished, ...], total: int) -> tuple[Finished, ...]:
 
 
 def _finish(choice: Choice, chat: Chat, count: Count) -> Finished:
-    reasoning = choice.reasoning if chat.thinking or chat.model.family.thinking != "switch" else ""
+    reasoning = choice.reasoning if chat.thinking else ""  # whatever a scenario wants: it was not asked to think
     room = chat.max_tokens
     thought = count(reasoning) if reasoning else 0
     if thought >= room:
