@@ -8,9 +8,14 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from moonpalace.testing.upstream import Upstream
 
+# The same examples in every run: a test that fails now and then tells nobody anything. `make soak` looks for new ones.
+settings.register_profile("usual", derandomize=True, database=None, deadline=None)
+settings.register_profile("soak", database=None, deadline=None, max_examples=500)
+settings.load_profile("soak" if os.environ.get("MOONPALACE_SOAK") else "usual")
 pytest.register_assert_rewrite("moonpalace.testing.fault")
 _STEERING = re.compile(r"(?i).*_proxy|MOONPALACE_(?!SOAK).*|(OPENAI|ANTHROPIC)_.*|SSL_CERT_.*")
 

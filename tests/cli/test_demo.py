@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moonpalace.cli.demo import COLUMNS, Page, _language
@@ -37,6 +37,7 @@ TEXT = st.text(st.sampled_from("abc defgh.月饼，。\n"), max_size=400)
 
 
 @given(TEXT, st.lists(st.integers(1, 12), max_size=80))
+@example("aa  a", [3])
 def test_any_pieces_of_a_stream_look_alike(text: str, sizes: list[int]) -> None:
     """A word that comes in two pieces is still one word; no line is too long, none ends in blanks."""
     pieces, at = [], 0

@@ -170,7 +170,7 @@ class Page:
     def _put(self, parts: list[str], indent: int, colour: str | None) -> None:
         for part in parts:
             if part.isspace():
-                self._blanks = "" if self._column == indent else part
+                self._blanks = "" if self._column == indent else self._blanks + part
                 if part == "\n":
                     self._break(indent)
                 continue
