@@ -144,7 +144,7 @@ def test_any_json_is_judged(data: Any, law: Profile) -> None:
 
 
 @given(data=REQUESTS, law=MODES)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_anything_like_a_request_is_judged(data: Any, law: Profile) -> None:
     """The first violation is the answer, in any order of the stages; nothing is changed."""
     before = repr(data)
