@@ -186,11 +186,14 @@ _STOPS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
 
 
 def _listen_to_signals(told: asyncio.Event) -> None:
-    """Each of them ends it in order; one that whoever started us had ignored (nohup) stays ignored."""
+    """Each of them ends it in order; a hang-up that whoever started us had ignored (nohup) stays ignored.
+
+    An ignored SIGINT does not: a script's shell ignores it for what runs in the background.
+    """
     events = asyncio.get_running_loop()
     for name in _STOPS:
         number = getattr(signal, name, None)
-        if number is None or signal.getsignal(number) is signal.SIG_IGN:
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
             continue
         try:
             events.add_signal_handler(number, told.set)

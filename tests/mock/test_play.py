@@ -398,3 +398,12 @@ def test_random_replies_are_whole_on_the_wire() -> None:
             found = parse_answer(b"".join(bytes_of(played(reply))))
             assert (found.ended, found.body, found.extra) == ("clean", b"".join(parts), b"")
             assert not streamed or found.pieces == parts
+
+
+def test_a_stream_for_http_1_0_ends_with_its_connection() -> None:
+    """Such a client does not know chunks: it would take their sizes for content."""
+    played = perform(STREAM, [0.0, 0.0, 0.0], chunked=False)
+    told = b"".join([step.data for step in played.steps])
+    assert told == HEAD % (EVENTS.encode(), b"Connection: close\r\n") + FIRST + SECOND + DONE
+    assert played.ending == CLOSE
+    assert perform(WHOLE, [0.0], chunked=False).ending == KEEP

@@ -145,6 +145,14 @@ def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
         assert mock.end() == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell's way with signals")
+def test_a_script_ends_what_it_started_in_the_background(tmp_path: Path) -> None:
+    """Its shell ignores SIGINT for such a process; a Ctrl-C, or `kill -INT`, must not leave the port taken."""
+    with Mock(tmp_path, ignored="INT") as mock:
+        assert mock.port
+        assert mock.end(signal.SIGINT) == 0
+
+
 def test_both_loopbacks_are_served(tmp_path: Path) -> None:
     """`localhost` may mean either."""
     with Mock(tmp_path, "--speed", "0") as mock:
@@ -191,6 +199,7 @@ def test_the_log_says_what_was_played(tmp_path: Path) -> None:
         "POST   /v1/chat/completions 200 kimi-k3#unicode; scenario unicode",
         "POST   /v1/chat/completions 429 fault overloaded",
     ]
+    assert played.pop(3).startswith("the models of profile 2026 are kimi-k2.6, ")
     assert played[3].startswith(
         "POST   /v1/chat/completions 404 gpt-x\\x1b[31m\\u202e\\n[MoonPalace] forged; Not found"
     )

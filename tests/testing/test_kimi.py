@@ -98,6 +98,34 @@ def test_no_fitting_reply_is_explained(mock: KimiMock) -> None:
     assert "closest: 'reply-1'" in mock.told[0] and "moon" in mock.told[0]
 
 
+def test_a_model_of_another_time_is_explained(mock: KimiMock) -> None:
+    """The API's own words do not say which models there are."""
+    with pytest.raises(openai.NotFoundError, match="Not found the model moonshot-v1-8k"):
+        said(mock, model="moonshot-v1-8k")
+    assert "the models of profile 2026 are" in mock.told[0] and "the one asked for is in 2024 and 2025" in mock.told[0]
+    with pytest.raises(openai.NotFoundError):
+        said(mock, model="gpt-4o")
+    assert "kimi-k3" in mock.told[1] and "asked for" not in mock.told[1]
+
+
+@pytest.mark.parametrize(("base", "found"), [("", "/v1/chat"), ("/v1/v1", "/v1/chat"), ("/nowhere", None)])
+def test_a_wrong_base_url_is_explained(mock: KimiMock, base: str, found: str | None) -> None:
+    """A base URL with too little or too much in it is the first mistake that one makes."""
+    wrong = openai.OpenAI(base_url=mock.root + base, api_key=mock.api_key, max_retries=0)
+    with pytest.raises(openai.NotFoundError):
+        wrong.chat.completions.create(model="kimi-k3", messages=[{"role": "user", "content": "Hello?"}])
+    assert [f"there is {found}" in told and "base URL" in told for told in mock.told] == ([True] if found else [])
+
+
+@pytest.mark.parametrize(("base", "found"), [("", "/anthropic/v1/messages"), ("/v1", "/anthropic/v1/messages")])
+def test_a_wrong_base_url_of_the_anthropic_kind_is_explained(mock: KimiMock, base: str, found: str) -> None:
+    """Its SDK brings /v1 itself, and the API has it elsewhere."""
+    wrong = anthropic.Anthropic(base_url=mock.root + base, api_key=mock.api_key, max_retries=0)
+    with pytest.raises(anthropic.NotFoundError):
+        wrong.messages.create(model="kimi-k3", max_tokens=9, messages=[{"role": "user", "content": "Hello?"}])
+    assert found in mock.told[0]
+
+
 def test_strict_refuses_what_no_reply_fits() -> None:
     """In a strict test an unforeseen question is a fault of the app."""
     with KimiMock(strict=True) as mock:

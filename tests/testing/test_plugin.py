@@ -167,6 +167,20 @@ def test_a_claim_that_fails_points_at_the_test(suite: pytest.Pytester) -> None:
     assert "claims.py" not in result.stdout.str()
 
 
+def test_words_that_cannot_be_said_point_at_the_test(suite: pytest.Pytester) -> None:
+    """A wrong key is the test's mistake: how we read it is of no interest, the sentence is."""
+    suite.makepyfile("""
+        def test_it(kimi_mock):
+            kimi_mock.reply("Hello.", when={"txt": "Hi"})
+
+        def test_that(kimi_mock):
+            kimi_mock.fail("rmp")
+    """)
+    text = run(suite).stdout.str()
+    assert "did you mean text?" in text and "did you mean 'rpm'?" in text
+    assert "scenario/place.py" not in text and "testing/kimi.py" not in text
+
+
 def test_a_run_without_a_mock_pays_nothing(suite: pytest.Pytester) -> None:
     """The plugin is loaded wherever MoonPalace is installed, also in suites that have never heard of it."""
     suite.makepyfile("""

@@ -16,6 +16,7 @@ from ..core.headers import Headers
 from ..kimi.errors import Violation
 from .asked import Account, Asked, Part, Refused
 from .faults import BadFault, Fault, happening, parse
+from .hints import hint
 from .live import Live
 from .pace import Pacer
 from .performance import Performance
@@ -63,12 +64,20 @@ class Api:
         return found is not None and found[0].files
 
     def answer(
-        self, number: int, method: str, target: str, headers: Headers, body: bytes, upload: Upload | None = None
+        self,
+        number: int,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        upload: Upload | None = None,
+        *,
+        chunked: bool = True,
     ) -> Performance | Live | Awaitable[Performance]:
-        """What one request gets. `upload`: its body, where that was multipart."""
+        """What one request gets. `upload`: its body, where that was multipart. Not `chunked`: for HTTP/1.0."""
         world = self.world
         path = _path(target)
-        asked = Asked(number, method, path, (), headers, body, NOBODY, world.wall())
+        asked = Asked(number, method, path, (), headers, body, NOBODY, world.wall(), chunked=chunked)
         if "?" in target:
             asked.query = tuple(parse_qsl(target.partition("?")[2], keep_blank_values=True, errors="replace"))
         faults: list[Fault] = []
@@ -98,6 +107,8 @@ class Api:
         if isinstance(error, Refused):
             if error.violation.form.name != "mock_miss":  # the tape tells that itself
                 asked.about += (error.violation.message,)
+            if found := hint(error.violation, asked, self.world.profile, self.router):
+                self.world.tell(found)
             return self._perform(asked, refusal(error.violation, error.headers), faults)
         asked.about += ("a fault of the mock",)
         self.world.tell(f"unexpected {type(error).__name__} for {asked.method} {asked.path}: {error}")
@@ -187,7 +198,7 @@ class Api:
         about = asked.about
         if faults:
             about += (f"fault {', '.join([fault.error or fault.name for fault in faults])}",)
-        return perform(reply, times, faults, to_head=asked.method == "HEAD", about=about)
+        return perform(reply, times, faults, to_head=asked.method == "HEAD", chunked=asked.chunked, about=about)
 
     def _in_form(self, asked: Asked, reply: Reply, ident: str) -> None:
         """An error in the words of the format that was asked in, whoever found it."""

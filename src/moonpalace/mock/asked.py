@@ -78,6 +78,7 @@ class Asked:
     at: float
     parts: tuple[Part, ...] | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    chunked: bool = True  # whether the client knows chunked framing
     about: tuple[str, ...] = ()
 
     def first(self, name: str) -> str | None:

@@ -14,7 +14,7 @@ from ..kimi.errors import Violation
 from ..wire import http1
 from .edits import EDITS
 from .faults import Fault
-from .performance import KEEP, Performance, Step
+from .performance import CLOSE, KEEP, Performance, Step
 from .reply import Chunk, Reply, encode
 from .tricks import TRICKS
 
@@ -55,10 +55,10 @@ def head(reply: Reply, framing: bytes) -> bytes:
 
 
 def perform(
-    reply: Reply, times: Sequence[float], faults: Sequence[Fault] = (), *, to_head: bool = False,
+    reply: Reply, times: Sequence[float], faults: Sequence[Fault] = (), *, to_head: bool = False, chunked: bool = True,
     about: tuple[str, ...] = (),
 ) -> Performance:  # fmt: skip
-    """The script of a reply. `times`: when each chunk leaves."""
+    """The script of a reply. `times`: when each chunk leaves; not `chunked`: a stream ends with its connection."""
     slow = sum([fault["seconds"] for fault in faults if fault.name == "slow_head"])
     if faults:
         for fault in faults:
@@ -75,9 +75,11 @@ def perform(
         at = times[-1] if times else slow
         steps = [Step(at, first if to_head else first + body)]
     else:
-        first = head(reply, b"Transfer-Encoding: chunked\r\n")
-        steps = _stream(first, reply.chunks, times, to_head)
-    played = Performance(tuple(steps), KEEP, reply.status, 0.0, reply.done, about)
+        first = head(reply, b"Transfer-Encoding: chunked\r\n" if chunked else b"Connection: close\r\n")
+        steps = _stream(first, reply.chunks, times, to_head, chunked)
+    played = Performance(
+        tuple(steps), KEEP if chunked or not reply.streamed else CLOSE, reply.status, 0.0, reply.done, about
+    )
     for fault in faults:
         trick = TRICKS.get(fault.name)
         if trick is not None:
@@ -85,15 +87,15 @@ def perform(
     return played
 
 
-def _stream(first: bytes, chunks: Sequence[Chunk], times: Sequence[float], to_head: bool) -> list[Step]:
+def _stream(first: bytes, chunks: Sequence[Chunk], times: Sequence[float], to_head: bool, chunked: bool) -> list[Step]:
     if to_head:
         return [Step(times[0] if times else 0.0, first)]
     steps = []
     for chunk, at in zip(chunks, times, strict=False):
         if chunk.data:
-            steps.append(Step(at, first + http1.chunk(chunk.data)))
+            steps.append(Step(at, first + (http1.chunk(chunk.data) if chunked else chunk.data)))
             first = b""
-    end = http1.last_chunk()
+    end = http1.last_chunk() if chunked else b""
     if steps:
         steps[-1] = Step(steps[-1].at_s, steps[-1].data + end)
     else:

@@ -168,7 +168,7 @@ class Server:
         collected = None if call.upload is None else _Collected(call.upload, call.bad)
         if collected is None and call.bad:
             return self.api.refuse(_violation("invalid_request", details=call.bad))
-        return self.api.answer(call.number, method, target, headers, body, collected)
+        return self.api.answer(call.number, method, target, headers, body, collected, chunked=head.minor == 1)
 
     def _see(self, call: Call, body: bytes) -> None:
         head = call.head

@@ -108,6 +108,7 @@ class KimiMock(Claims):
 
         A tool call is its name, or a table with `name` and `arguments`. Raises: UsageError.
         """
+        __tracebackhide__ = True
         calls = [_call(call) for call in tool_calls]
         answer: dict[str, Any] = {"content": content, "reasoning": reasoning, "tool_calls": calls or None,
                                   "chunks": list(chunks) or None, **more}  # fmt: skip
@@ -121,6 +122,7 @@ class KimiMock(Claims):
 
         `values`: what its message tells, such as `limit=3`. `retry_after` in seconds. Raises: UsageError.
         """
+        __tracebackhide__ = True
         answer = _error(error)
         if values:
             answer["values"] = values
@@ -185,7 +187,11 @@ class KimiMock(Claims):
     # --- inside
 
     def _add(self, failure: bool, when: Mapping[str, Any] | None, answer: Mapping[str, Any], times: int | None) -> None:
-        self._thread.call(self._replies.add, failure, when or {}, answer, times)
+        __tracebackhide__ = True  # pytest shows the line of the test, not how its words were read
+        try:
+            self._thread.call(self._replies.add, failure, when or {}, answer, times)
+        except UsageError as error:
+            raise UsageError(str(error)) from None
 
     async def _leave(self) -> None:
         server = self._thread.server
@@ -197,9 +203,11 @@ class KimiMock(Claims):
         asyncio.run_coroutine_threadsafe(work, self._thread.server.loop).result(LIMIT)
 
     def _watched(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(number: int, method: str, target: str, headers: Headers, body: bytes, *more: Any) -> Any:
+        def watched(
+            number: int, method: str, target: str, headers: Headers, body: bytes, *more: Any, **named: Any
+        ) -> Any:  # fmt: skip
             request = self._came(method, target, headers, body)
-            found = answer(number, method, target, headers, body, *more)
+            found = answer(number, method, target, headers, body, *more, **named)
             return later(request, found) if inspect.isawaitable(found) else told(request, found)
 
         async def later(request: Request, coming: Awaitable[Any]) -> Any:
@@ -253,6 +261,7 @@ def _switch(value: Any) -> str:
 
 def _error(error: str | int) -> dict[str, Any]:
     """The answer of a scenario that is that error."""
+    __tracebackhide__ = True
     if isinstance(error, int):
         if error in _PAGES:
             page = f"<html><head><title>{_PAGES[error]}</title></head></html>\r\n"

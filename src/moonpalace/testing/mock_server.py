@@ -138,9 +138,9 @@ class MockThread:
         """Keep what the API raises: it would go into the listener and be lost there."""
         answer = api.answer
 
-        def caught(*arguments: Any) -> Performance | Live | Awaitable[Performance]:
+        def caught(*arguments: Any, **more: Any) -> Performance | Live | Awaitable[Performance]:
             try:
-                found = answer(*arguments)
+                found = answer(*arguments, **more)
             except Exception as error:  # kept for the end of the context
                 return self._kept(api, error)
             return later(found) if inspect.isawaitable(found) else found
