@@ -56,7 +56,7 @@ def served() -> Iterator[Callable[[], tuple[MockThread, Noted, RawClient]]]:
 
         def make() -> tuple[MockThread, Noted, RawClient]:
             mock, live = stack.enter_context(MockThread()), Noted()
-            answer: Any = lambda *arguments: live  # noqa: E731
+            answer: Any = lambda *arguments, **more: live  # noqa: E731
             setattr(mock.api, "answer", answer)  # noqa: B010 - the API is not what is looked at
             client = stack.enter_context(RawClient(int(mock.root.rpartition(":")[2])))
             client.send(b"GET /v1/models HTTP/1.1\r\nHost: %b\r\n\r\n" % client.authority.encode())
@@ -122,7 +122,7 @@ def test_one_that_cannot_begin_is_a_fault_of_ours() -> None:
 
     with MockThread(raise_faults=False) as mock, RawClient(int(mock.root.rpartition(":")[2])) as client:
         usual, live = mock.api.answer, Broken()
-        answer: Any = lambda *arguments: live  # noqa: E731
+        answer: Any = lambda *arguments, **more: live  # noqa: E731
         setattr(mock.api, "answer", answer)  # noqa: B010 - the API is not what is looked at
         found = client.ask("GET", "/v1/models")
         assert (found.status, found.ended) == (500, "clean")
