@@ -179,7 +179,7 @@ def test_a_good_request_with_anything_in_any_place_is_answered_or_refused(path: 
             inner = inner[key]
         inner[place[-1]] = choose.choice(VALUES)
         statuses.add(mock.ask("POST", path, body).status)
-    assert mock.told == []
+    assert [told for told in mock.told if told.startswith("unexpected")] == []
     assert {200, 400} <= statuses <= {200, 400, 404}
 
 

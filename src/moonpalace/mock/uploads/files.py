@@ -141,6 +141,7 @@ async def _read(world: World, stored: Stored) -> str:
             extracted = await _extract(world)(stored.path, stored.filename)
         except ExtractError as error:
             stored.details = str(error)
+            world.tell(f"a file gave no text, its status is error: {error}")
             return "error"
     text = encode(
         {
