@@ -235,17 +235,22 @@ class Send(Step):
 
 @dataclass(frozen=True)
 class SendChunked(Step):
-    """Sends each piece as one chunk in one write, then, with `end`, the last chunk and the trailers."""
+    """Sends each piece as one chunk in one write. `end`, the last chunk and the trailers, goes with the last piece.
+
+    Why with it: a client that knows the stream's own end mark may leave as soon as it has that.
+    """
 
     pieces: Sequence[bytes]
     end: bool = True
     trailers: Sequence[tuple[bytes, bytes]] = ()
 
     def run(self, connection: Connection) -> None:
-        for piece in self.pieces:
-            connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        framed = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in self.pieces]
         if self.end:
-            connection.send(b"0\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in self.trailers) + b"\r\n")
+            end = b"0\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in self.trailers) + b"\r\n"
+            framed[-1:] = [b"".join(framed[-1:]) + end]
+        for data in framed:
+            connection.send(data)
 
 
 @dataclass(frozen=True)
