@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -13,13 +12,7 @@ import pytest
 from moonpalace.mock.setup import MockSettings
 from moonpalace.testing.mock_server import MockThread
 from moonpalace.testing.rawclient import RawClient, request
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.005)
+from moonpalace.testing.waiting import wait_until
 
 
 def is_there(port: int) -> bool:

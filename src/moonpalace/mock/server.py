@@ -139,8 +139,7 @@ class Server:
 
     def _may_read(self, connection: ClientConnection) -> bool:
         if connection.allowed is None:
-            found = self._peer(connection)
-            connection.allowed = found is None or (found.inode != 0 and found.uid in (0, peers.own_uid()))
+            connection.allowed = peers.is_ours(connection.transport)
         return connection.allowed
 
     def _is_upload(self, head: http1.RequestHead) -> bool:
@@ -201,15 +200,7 @@ class Server:
 
     def is_gone(self, connection: ClientConnection) -> bool:
         """Whether the kernel says that nobody holds the client's end any more."""
-        found = self._peer(connection)
-        return found is not None and found.inode == 0
-
-    def _peer(self, connection: ClientConnection) -> peers.Peer | None:
-        transport = connection.transport
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not peer or not local or not (peer[0] == local[0] or peer[0].startswith("127.")):
-            return None
-        return peers.look_up(peer[:2], local[:2])
+        return peers.is_gone(connection.transport)
 
     def call_over(self, call: Call) -> None:
         """A request reached its end."""

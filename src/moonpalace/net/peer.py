@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST = struct.Struct("=IHHIIBBBBIHH16s16sIII")
@@ -66,6 +67,29 @@ def _read(answer: bytes) -> Peer | None:
         return None
     uid, inode = struct.unpack_from("=II", answer, 16 + 64)
     return Peer(uid, inode)
+
+
+def behind(transport: Any) -> Peer | None:
+    """Who is at the other end of a connection. Only a peer on this machine has its socket in our kernel."""
+    peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    if not peer or not local or not (peer[0] == local[0] or peer[0].startswith("127.")):
+        return None
+    return look_up(peer[:2], local[:2])
+
+
+def is_gone(transport: Any) -> bool:
+    """Whether the kernel says that nobody holds the other end any more."""
+    found = behind(transport)
+    return found is not None and found.inode == 0
+
+
+def is_ours(transport: Any) -> bool:
+    """Whether the other end is this user's (or root's), as far as the system can tell.
+
+    An orphaned socket has no owner any more: nobody who could read the answer either.
+    """
+    found = behind(transport)
+    return found is None or (found.inode != 0 and found.uid in (0, own_uid()))
 
 
 def own_uid() -> int | None:

@@ -143,15 +143,7 @@ class Proxy:
 
     def is_gone(self, connection: ClientConnection) -> bool:
         """Whether the kernel says that nobody holds the client's end any more."""
-        found = self._peer(connection)
-        return found is not None and found.inode == 0
-
-    def _peer(self, connection: ClientConnection) -> peers.Peer | None:
-        transport = connection.transport
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not peer or not local or not (peer[0] == local[0] or peer[0].startswith("127.")):
-            return None  # only a peer on this machine has its socket in our kernel
-        return peers.look_up(peer[:2], local[:2])
+        return peers.is_gone(connection.transport)
 
     # --- what exchanges call
 
@@ -183,9 +175,7 @@ class Proxy:
 
     def _may_use_key(self, connection: ClientConnection) -> bool:
         if connection.allowed is None:
-            found = self._peer(connection)
-            # An orphaned socket has no owner any more: nobody who could read the answer either.
-            connection.allowed = found is None or (found.inode != 0 and found.uid in (0, peers.own_uid()))
+            connection.allowed = peers.is_ours(connection.transport)
         return connection.allowed
 
     def cors_lines(self, head: http1.RequestHead) -> list[HeaderLine]:

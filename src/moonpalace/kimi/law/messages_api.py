@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import Violation
 from ..profiles import Profile
 from .blocks import BLOCK, messages, system
-from .reading import BOOL, INT, MAP, NUMBER, STRING, Say, Shape, array, cut, either, record, sound
+from .reading import BOOL, INT, MAP, NUMBER, STRING, Say, Shape, array, cut, either, known_fields, record
 
 _TOOL = record({"type": STRING, "name": STRING, "description": STRING, "input_schema": MAP})
 FIELDS: Mapping[str, Shape] = {
@@ -45,14 +45,7 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,127}")
 def to_chat(data: Any, profile: Profile) -> dict[str, Any] | Violation:
     """The chat request, or what is wrong. Never raises, whatever JSON it is given; changes nothing of `data`."""
     say = Say(profile.year)
-    if not isinstance(data, dict):
-        say.invalid("the request body must be a JSON object", "")
-        return say.found[0]
-    fields = {}
-    for key, value in data.items():
-        shape = FIELDS.get(key)
-        if shape is not None and value is not None and sound(value, shape, key, key, say):
-            fields[key] = value
+    fields = known_fields(data, FIELDS, say)
     if say.found:
         return say.found[0]
     chat = _chat(fields, profile, say)

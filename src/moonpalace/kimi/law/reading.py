@@ -106,6 +106,19 @@ def sound(value: Any, shape: Shape, field: str, at: str, say: Say) -> bool:
     return True
 
 
+def known_fields(data: Any, shapes: Mapping[str, Shape], say: Say) -> dict[str, Any]:
+    """The fields of a request's body that there are and that have a value; what has not their shape is said."""
+    if not isinstance(data, dict):
+        say.invalid("the request body must be a JSON object", "")
+        return {}
+    found = {}
+    for key, value in data.items():
+        shape = shapes.get(key)
+        if shape is not None and value is not None and sound(value, shape, key, key, say):
+            found[key] = value
+    return found
+
+
 def _fields(value: dict[str, Any], fields: Mapping[str, Shape], field: str, at: str, say: Say) -> bool:
     good = True
     for key, member in value.items():

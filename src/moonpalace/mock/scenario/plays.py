@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ...kimi.errors import FORMS
 from ..answer import Answer, Choice
@@ -29,24 +28,6 @@ FILLERS: dict[str, Callable[[Scene], str]] = {
     "model": lambda scene: scene.chat.model_name,
     "turn": lambda scene: str(scene.turn),
 }
-_LIMITS = {
-    "rpm": 3,
-    "tpm": 32_000,
-    "tpd": 1_500_000,
-    "concurrency": 1,
-    "stop_too_many": 5,
-    "file_count": 1_000,
-    "message_size": 2_097_152,
-}
-_VALUES: dict[str, object] = {
-    "details": "asked for by a scenario", "limit": 262_144, "requested": 300_000, "current": 32_001, "seconds": 1,
-    "count": 6, "field": "temperature", "value": "1", "choice": "required", "index": 1,
-    "part": "audio", "ids": "get_weather:0", "type": "plugin", "gauge": "RPM",
-    "expected": "string", "got": "object", "role": "assistant",
-    "name": "get_weather",
-    "allowed": "'file-extract'", "size": 3_000_000, "what": "file", "id": "file_mock", "credit": 0,
-}  # fmt: skip
-FROM_THE_WORLD = ("org", "ak")  # whose request it is: filled in by who serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +45,7 @@ def play(one: Play, scene: Scene, seed: int) -> Answer:
     """What it is for this request."""
     chat, given = scene.chat, one.answer
     if given.error is not None:
-        return replace(given, values=_values(given.error, {"model": chat.model_name, **given.values}))
+        return given  # what its message wants besides is made up by `values`
     if given.raw is not None:
         return replace(given, raw=_fill(given.raw.decode(), scene).encode()) if one.template else given
     if not one.says:
@@ -105,14 +86,6 @@ def _fill(template: str, scene: Scene, quoted: bool = False) -> str:
         return json.dumps(found, ensure_ascii=False)[1:-1] if quoted else found
 
     return FILLED.sub(filler, template) if "{{" in template else template
-
-
-def _values(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for the whole form, those given first."""
-    found = {key: _VALUES[key] for key in placeholders(name) if key in _VALUES}
-    if "limit" in found and name in _LIMITS:
-        found["limit"] = _LIMITS[name]
-    return {**found, **given}
 
 
 def placeholders(name: str) -> set[str]:
