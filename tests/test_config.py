@@ -203,13 +203,65 @@ def test_scenarios_of_the_file_belong_to_its_endpoint(home: Path) -> None:
     assert load(home, {"endpoint": "mock"}).start.mock_scenario == home / "rain.toml"
 
 
-def test_options_of_later_versions_are_checked_and_told_of(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "flags", "note"),
+    [
+        ("", {"repeat-threshold": "0.3"}, "--repeat-threshold does nothing without --detect-repeat"),
+        ("", {"cache-ttl": "90", "cache-min-bytes": "1"},
+         "--cache-min-bytes, --cache-ttl do nothing without --auto-cache"),
+        ("start: {cache-ttl: 90}", {}, "--cache-ttl does nothing without --auto-cache"),
+        ("start: {auto-cache: {ttl: 90}}", {"auto-cache": False, "cache-cleanup": "9"},
+         "--cache-cleanup does nothing without --auto-cache"),
+    ],
+    ids=["one flag", "two flags", "in the file", "a flag for what flags turn off"],
+)  # fmt: skip
+def test_a_setting_of_what_is_off_is_told_of(home: Path, content: str, flags: dict[str, object], note: str) -> None:
     """Silently doing nothing would be a lie."""
-    (note,) = load(home, {"force-stream": True, "cache-ttl": "90"}).notes
-    assert note == "note: force-stream, cache-ttl are not active in this version yet"
-    assert load(home, {"detect-repeat": False}).notes == ()
-    with pytest.raises(UsageError, match="--repeat-threshold must be a number from 0 to 1"):
-        load(home, {"repeat-threshold": "2"})
+    write(home, content)
+    assert load(home, flags).notes == (f"note: {note}",)
+
+
+@pytest.mark.parametrize(
+    ("content", "flags"),
+    [
+        ("", {"detect-repeat": True, "repeat-threshold": "0.3", "repeat-min-length": "20"}),
+        ("", {"detect-repeat": False}),
+        ("start: {detect-repeat: {}}", {"repeat-threshold": "0.3"}),
+        ("start: {detect-repeat: {threshold: 0.3}, auto-cache: {ttl: 9}}",
+         {"detect-repeat": False, "auto-cache": False}),
+    ],
+    ids=["with its option", "off alone", "its option is in the file", "a flag turns off what the file has"],
+)  # fmt: skip
+def test_nothing_is_told_of_what_is_meant(home: Path, content: str, flags: dict[str, object]) -> None:
+    """A file may keep the settings of what is off this time."""
+    write(home, content)
+    assert load(home, flags).notes == ()
+
+
+def test_a_map_in_the_file_turns_its_option_on_and_a_flag_turns_it_off(home: Path) -> None:
+    """As the file of the guide has it; the flag wins."""
+    write(home, "start:\n  detect-repeat:\n    threshold: 0.3\n  auto-cache: {}\n")
+    start = load(home).start
+    assert (start.detect_repeat, start.repeat_threshold, start.auto_cache) == (True, 0.3, True)
+    start = load(home, {"detect-repeat": False, "auto-cache": False}).start
+    assert (start.detect_repeat, start.auto_cache) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"repeat-threshold": "2"}, "--repeat-threshold must be a number from 0 to 1"),
+        ({"repeat-threshold": "-0.1"}, "--repeat-threshold must be a number from 0 to 1"),
+        ({"repeat-threshold": "nan"}, "--repeat-threshold must be a number from 0 to 1"),
+        ({"repeat-finish-reason": "stop"}, "--repeat-finish-reason must be length or repeat"),
+        ({"cache-ttl": "0"}, "--cache-ttl must be a whole number of seconds above zero, such as 60 or 2m"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_is_named(home: Path, flags: dict[str, object], sentence: str) -> None:
+    """Also where its option is off: it was meant for something."""
+    with pytest.raises(UsageError, match=f"^{sentence}"):
+        load(home, flags)
 
 
 def test_a_bad_flag_is_named(home: Path) -> None:

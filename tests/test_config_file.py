@@ -18,6 +18,7 @@ start:
     detect-repeat:                         # --detect-repeat
         threshold: 0.5                     # --repeat-threshold
         min-length: 100                    # --repeat-min-length
+        finish-reason: repeat              # --repeat-finish-reason
     force-stream: true                     # --force-stream
     auto-cache:
         min-bytes: 4096                    # --cache-min-bytes
@@ -42,6 +43,7 @@ def test_the_file_of_the_guide_is_read_whole(tmp_path: Path) -> None:
         "detect-repeat": True,
         "repeat-threshold": 0.5,
         "repeat-min-length": 100,
+        "repeat-finish-reason": "repeat",
         "force-stream": True,
         "auto-cache": True,
         "cache-min-bytes": 4096,
@@ -64,7 +66,15 @@ def test_the_file_of_the_guide_is_read_whole(tmp_path: Path) -> None:
         ("start:\r\n  port: 1\r\n", {"port": 1}),
         ("start: {quiet: yes, force-stream: off}", {"quiet": True, "force-stream": False}),
         ("start:\n  detect-repeat: false", {"detect-repeat": False}),
+        ("start:\n  detect-repeat: true", {"detect-repeat": True}),
         ("start:\n  detect-repeat: {}", {"detect-repeat": True}),
+        ("start:\n  detect-repeat:", {}),
+        ("start:\n  detect-repeat:\n    # threshold: 0.3", {}),
+        ("start:\n  auto-cache: false", {"auto-cache": False}),
+        ("start:\n  auto-cache: null", {}),
+        ("start:\n  auto-cache: {}", {"auto-cache": True}),
+        ("start:\n  auto-cache: {ttl: }", {"auto-cache": True}),
+        ("start:\n  detect-repeat: {threshold: 0}", {"detect-repeat": True, "repeat-threshold": 0.0}),
         ("start:\n  no-id-header: true", {"id-header": False}),
         ("start:\n  id-header: off", {"id-header": False}),
         ("start:\n  allow-host: a.test", {"allow-host": ("a.test",)}),
@@ -85,6 +95,15 @@ def test_a_good_file_is_read(tmp_path: Path, content: str, expected: dict[str, o
         ("start:\n  prot: 1", 2, "unknown key start.prot; did you mean port?"),
         ("strat:\n  port: 1", 1, "did you mean start?"),
         ("start:\n  auto-cache:\n    size: 1", 3, "unknown key start.auto-cache.size"),
+        ("start:\n  auto-cache:\n    enabled: false", 3, "unknown key start.auto-cache.enabled"),
+        ("start:\n  detect-repeat: {enabled: false}", 2, "unknown key start.detect-repeat.enabled"),
+        ("start:\n  force-stream: {}", 2, "single value, not a mapping"),
+        ("start:\n  detect-repeat:\n    threshold: 1.5", 3, "start.detect-repeat.threshold must be a number from 0 to"),
+        ("start:\n  detect-repeat:\n    threshold: yes", 3, "threshold must be a number from 0 to 1"),
+        ("start:\n  detect-repeat:\n    min-length: -1", 3, "start.detect-repeat.min-length must be a whole number"),
+        ("start:\n  detect-repeat:\n    finish-reason: stop", 3, "finish-reason must be length or repeat"),
+        ("start:\n  auto-cache:\n    ttl: 0", 3, "start.auto-cache.ttl must be a whole number of seconds above zero"),
+        ("start:\n  auto-cache:\n    cleanup: 0.5", 3, "start.auto-cache.cleanup must be a whole number of seconds"),
         ("start:\n  port: 1\n  port: 2", 3, "start.port stands twice (first on line 2)"),
         ("endpoint: a.test\nstart:\n  endpoint: b.test", 3, "sets endpoint a second time"),
         ("start:\n  detect-repeat: {threshold: 0.1}\n  repeat-threshold: 0.2", 3, "a second time"),

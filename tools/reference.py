@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from moonpalace.app_topics import entries
 from moonpalace.cli.main import INTERRUPTED
-from moonpalace.config_options import CACHE, NEGATED, OPTIONS, REPEAT, Option
+from moonpalace.config_options import GROUPS, NEGATED, OPTIONS, Option
 from moonpalace.core.errors import MoonPalaceError
 from moonpalace.core.exchange import Stage, State
 from moonpalace.kimi.errors import FORMS
@@ -108,8 +108,7 @@ def options() -> str:
         "# Options of `moonpalace start`\n\n"
         + _MADE
         + "The same setting may come from a flag, from the environment (the key only) or from `config.yaml`; a flag\n"
-        "wins over the environment, and that over the file. *Later* marks what is accepted and checked, and does\n"
-        "nothing yet.\n\n"
+        "wins over the environment, and that over the file.\n\n"
         + _table(("flag", "in `config.yaml`", "default", "meaning"), rows)
         + "\nA TIME is `500ms`, `10s`, `2m`, `1h` or a number of seconds; a SIZE is `64MiB`, `10MB` or a number of\n"
         "bytes. A switch takes `=true` and `=false` too, and has a `--no-…` form. `endpoint` may also stand at the\n"
@@ -225,7 +224,7 @@ def _flag(option: Option) -> str:
 
 
 def _key(option: Option) -> str:
-    for group, members in (("detect-repeat", REPEAT), ("auto-cache", CACHE)):
+    for group, members in GROUPS.items():
         for member, name in members.items():
             if name == option.name:
                 return f"`start.{group}.{member}`"
@@ -241,7 +240,7 @@ def _default(option: Option) -> str:
 
 
 def _meaning(option: Option) -> str:
-    more = ((option.many, "In the file a list."), (option.secret, "Never shown."), (option.later, "*Later.*"))
+    more = ((option.many, "In the file a list."), (option.secret, "Never shown."))
     return " ".join([option.help, *(text for holds, text in more if holds)])
 
 

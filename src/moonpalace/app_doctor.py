@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+from .app_transforms import active
 from .config_trial import Trial
 from .core.errors import PortTakenError, UsageError
 from .journal import runs
@@ -23,7 +24,11 @@ def reports(trial: Trial, *, offline: bool, check_key: bool) -> Iterator[Report]
         key_files=trial.key_files,
         now=time.time(),
     )
-    local: list[tuple[str, Check]] = [(name, partial(check, subject)) for name, check in CHECKS]
+    local: list[tuple[str, Check]] = []
+    for name, check in CHECKS:
+        local.append((name, partial(check, subject)))
+        if name == "settings":
+            local += [(name, partial(ok, text)) for text in _switched_on(trial)]
     yield from examine([*local, ("port", partial(port, trial, subject))])
     if offline:
         return
@@ -37,6 +42,13 @@ def reports(trial: Trial, *, offline: bool, check_key: bool) -> Iterator[Report]
             ("key", partial(app_key.key, trial, ask=check_key)),
         ]
     )
+
+
+def _switched_on(trial: Trial) -> Iterator[str]:
+    """What may change the traffic, and where that was said. The key has a line of its own."""
+    for name, words in active(trial.config.start):
+        if name != "key":
+            yield f"{name} is on (from {trial.config.sources[name]}): {words}"
 
 
 def port(trial: Trial, subject: Subject) -> Result:

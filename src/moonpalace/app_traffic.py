@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import __version__
+from . import __version__, app_transforms
 from .app_beside import Librarian, Notices, Troubles
 from .config import Config, StartConfig
 from .config_values import MOCK
@@ -34,6 +34,7 @@ from .net.gate import Gate
 from .net.origin import Origin, parse_base_url
 from .proxy.routes import Route, Routes
 from .proxy.server import Proxy, Settings
+from .transforms.pipeline import Pipeline
 from .wire.redact import Redactor
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _start(config: Config, leash: Leash | None) -> int:
         guard_key=settings.key is not None,
     )  # fmt: skip
     ending: list[str] = []
+    kept = _kept(config) if settings.auto_cache else None
 
     async def main() -> int:
         def opened() -> RunStarted:
@@ -106,7 +108,10 @@ def _start(config: Config, leash: Leash | None) -> int:
         events = asyncio.get_running_loop()
         events.set_exception_handler(Troubles(notices.say))
         journal = Journal(run.path, opened, events, trouble=notices.say)
-        proxy = Proxy(routes, gate, redactor, journal, served, say=notices.say)
+        proxy = Proxy(
+            routes, gate, redactor, journal, served, say=notices.say,
+            pipeline=Pipeline(app_transforms.settings(settings)), kept=kept,
+        )  # fmt: skip
         told = _listen_to_signals(events, proxy, notices.say)
         async with AsyncExitStack() as stack:
             if inside is not None:
@@ -119,6 +124,8 @@ def _start(config: Config, leash: Leash | None) -> int:
             kept = "" if settings.store else "; nothing is kept (--no-store)"
             notices.say(f'MoonPalace Starts => change base_url to "{base_url}"{kept}')
         _say_ways(routes, notices.say)
+        for line in app_transforms.lines(settings):
+            notices.say(line)
         librarian = Librarian(_librarian_arguments(config, run.info.run), notices.say)
         sys.setswitchinterval(0.0005)  # the journal's thread gives way to the loop sooner
         gc.collect()
@@ -172,6 +179,12 @@ def _listen_to_signals(events: asyncio.AbstractEventLoop, proxy: Proxy, say: Cal
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     return told
+
+
+def _kept(config: Config) -> dict[str, list[tuple[str, bytes]]]:
+    from .app_kept import load
+
+    return load(config.home)
 
 
 def _inside(settings: StartConfig) -> Inside | None:

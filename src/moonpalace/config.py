@@ -45,6 +45,7 @@ class StartConfig:
     detect_repeat: bool = False
     repeat_threshold: float = 0.5
     repeat_min_length: int = 100
+    repeat_finish_reason: str = "length"
     force_stream: bool = False
     auto_cache: bool = False
     cache_min_bytes: int = 4096

@@ -17,7 +17,7 @@ from . import config_values as values
 from .config import KEY_VARIABLE, Config, StartConfig
 from .config_file import read as read_file
 from .config_home import home_and_file
-from .config_options import BY_NAME, OPTIONS, Option
+from .config_options import BY_NAME, GROUPS, OPTIONS, Option
 from .config_values import BadValue, Route
 from .core.errors import UsageError
 
@@ -48,7 +48,7 @@ def load(flags: Mapping[str, object], env: Mapping[str, str], *, proxies: Mappin
     if start.mock_scenario is not None and start.endpoint != values.MOCK:
         raise UsageError(f"{found['mock-scenario'][1]}: scenarios are for the mock; set the endpoint to mock, too")
     sources = {name: source for name, (_, source) in found.items()}
-    _note_later(sources, start, notes)
+    _note_idle(sources, start, notes)
     return Config(home, start, file, sources, tuple(notes), proxies, no_color)
 
 
@@ -151,14 +151,17 @@ def _check_host(start: StartConfig, notes: list[str]) -> None:
     )
 
 
-def _note_later(sources: Mapping[str, str], start: StartConfig, notes: list[str]) -> None:
-    """One line for what was asked for and is not there yet. A switch that is off asks for nothing."""
-    asked = [
-        option.name
-        for option in OPTIONS
-        if option.later and sources[option.name] != "default"
-        and not (option.switch and not getattr(start, option.field))
-    ]  # fmt: skip
-    if asked:
-        verb = "is" if len(asked) == 1 else "are"
-        notes.append(f"note: {', '.join(asked)} {verb} not active in this version yet")
+def _note_idle(sources: Mapping[str, str], start: StartConfig, notes: list[str]) -> None:
+    """What was set for an option that is off. A file may keep what goes with an option that a flag turns off."""
+    for group, members in GROUPS.items():
+        if getattr(start, BY_NAME[group].field):
+            continue
+        off_by_flag = sources[group].startswith("flag")
+        idle = [
+            f"--{name}"
+            for name in members.values()
+            if sources[name].startswith("flag") or (sources[name] != "default" and not off_by_flag)
+        ]
+        if idle:
+            verb = "does" if len(idle) == 1 else "do"
+            notes.append(f"note: {', '.join(idle)} {verb} nothing without --{group}")

@@ -1,7 +1,7 @@
 """Every setting of `moonpalace start`, documented once: flags, file keys and defaults come from this table.
 
 1. `name` is the flag without its dashes and the key under `start:` in the file; `field` is the one of `StartConfig`.
-2. A `later` option is read and checked, and does nothing yet.
+2. A member of a group does something only where the group's own option is on.
 3. A `secret` is never shown: not in help, not in errors, not in a `repr`.
 """
 
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from . import config_values as values
 
-REPEAT = {"threshold": "repeat-threshold", "min-length": "repeat-min-length"}
+REPEAT = {
+    "threshold": "repeat-threshold", "min-length": "repeat-min-length", "finish-reason": "repeat-finish-reason",
+}  # fmt: skip
 CACHE = {"min-bytes": "cache-min-bytes", "ttl": "cache-ttl", "cleanup": "cache-cleanup"}
 # A key that holds a mapping in the file: its presence turns the option on, its members are options too.
 GROUPS = {"detect-repeat": REPEAT, "auto-cache": CACHE}
@@ -34,7 +36,6 @@ class Option:
     many: bool = False
     switch: bool = False
     secret: bool = False
-    later: bool = False
 
 
 # fmt: off
@@ -77,21 +78,24 @@ OPTIONS = (
     Option("store", "store", values.boolean, True,
            "Keep nothing: what is recorded is removed at the end.", switch=True),
     Option("detect-repeat", "detect_repeat", values.boolean, False,
-           "Stop streams that repeat themselves.", switch=True, later=True),
+           "Stop streamed answers that repeat themselves.", switch=True),
     Option("repeat-threshold", "repeat_threshold", values.fraction, 0.5,
-           "Share below which text counts as repeating.", "0..1", "0.5", later=True),
+           "Share of distinct parts below which a text counts as repeating itself; higher is stricter.",
+           "0..1", "0.5"),
     Option("repeat-min-length", "repeat_min_length", values.integer(0, 2**31 - 1), 100,
-           "Characters before that is judged.", "N", "100", later=True),
+           "Characters that a text may have before it is judged.", "N", "100"),
+    Option("repeat-finish-reason", "repeat_finish_reason", values.choice("length", "repeat"), "length",
+           "The finish_reason of an answer that was stopped.", "length|repeat", "length"),
     Option("force-stream", "force_stream", values.boolean, False,
-           "Ask the API for a stream always.", switch=True, later=True),
+           "Ask the API for streams only; who asked for none gets the whole answer in one.", switch=True),
     Option("auto-cache", "auto_cache", values.boolean, False,
-           "Create and use context caches.", switch=True, later=True),
+           "Create and use context caches; name the conversation where the API caches by itself.", switch=True),
     Option("cache-min-bytes", "cache_min_bytes", values.size, 4096,
-           "Smallest conversation to cache.", "SIZE", "4096", later=True),
-    Option("cache-ttl", "cache_ttl", values.whole_seconds, 60,
-           "Life of a context cache.", "TIME", "60s", later=True),
-    Option("cache-cleanup", "cache_cleanup", values.whole_seconds, 86_400,
-           "Forget caches unused for that long.", "TIME", "86400s", later=True),
+           "Smallest conversation to make a cache of.", "SIZE", "4096"),
+    Option("cache-ttl", "cache_ttl", values.seconds, 60,
+           "Life of a cache, anew with each use.", "TIME", "60s"),
+    Option("cache-cleanup", "cache_cleanup", values.seconds, 86_400,
+           "Remove caches that were not used for that long.", "TIME", "86400s"),
 )
 # fmt: on
 BY_NAME = {option.name: option for option in OPTIONS}

@@ -109,12 +109,12 @@ def duration_or_none(value: object) -> float | None:
         raise BadValue("must be a duration such as 30s or 2m, or none") from None
 
 
-def whole_seconds(value: object) -> int:
-    """A duration that is a whole number of seconds."""
-    seconds = duration(value)
-    if seconds != int(seconds):
-        raise BadValue("must be a whole number of seconds, such as 60 or 2m")
-    return int(seconds)
+def seconds(value: object) -> int:
+    """A duration that is a whole number of seconds, one at least."""
+    found = duration(value)
+    if found != int(found) or found < 1:
+        raise BadValue("must be a whole number of seconds above zero, such as 60 or 2m")
+    return int(found)
 
 
 def size(value: object) -> int:

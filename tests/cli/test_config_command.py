@@ -78,6 +78,20 @@ def test_of_a_proxy_no_password_is_shown(palace: Any, monkeypatch: pytest.Monkey
     assert tuple(shown) == ("http://proxy.test:3128", "environment HTTPS_PROXY")
 
 
+def test_what_may_change_the_traffic_is_among_them(palace: Any, tmp_path: Path) -> None:
+    """With the values that hold, and where each was set."""
+    path = write(
+        tmp_path, "start:\n  force-stream: true\n  detect-repeat:\n    finish-reason: repeat\n  auto-cache: {ttl: 90}\n"
+    )
+    shown = rows(palace("config", "show").out)
+    assert shown["force-stream"] == ("true", f"{path}, line 2")
+    assert shown["detect-repeat"] == ("true", f"{path}, line 3")
+    assert shown["repeat-threshold"] == ("0.5", "default")
+    assert shown["repeat-finish-reason"] == ("repeat", f"{path}, line 4")
+    assert (shown["auto-cache"], shown["cache-ttl"]) == (("true", f"{path}, line 5"), ("90s", f"{path}, line 5"))
+    assert shown["cache-min-bytes"] == ("4KiB", "default")
+
+
 def test_the_object_has_json_values(palace: Any, tmp_path: Path) -> None:
     """Numbers and booleans are such, nothing is null."""
     write(tmp_path, "start:\n  route: [/a=http://b.test]\n")

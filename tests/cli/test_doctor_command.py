@@ -41,6 +41,20 @@ def test_each_check_has_a_line(palace: Any, home: Path) -> None:
     assert {path.name for path in home.iterdir()} == {"config.yaml"}
 
 
+def test_what_may_change_the_traffic_has_a_line_with_its_source(palace: Any, home: Path) -> None:
+    """Behind the line of the settings; what is off has none."""
+    (home / "config.yaml").write_text("start:\n  port: 0\n  force-stream: on\n  detect-repeat:\n    threshold: 0.3\n")
+    found = json.loads(palace("doctor", "--offline", "--json").out)
+    texts = [line["text"] for line in found["checks"] if line["check"] == "settings"]
+    assert texts[1:] == [
+        f"force-stream is on (from {home / 'config.yaml'}, line 3): chats that ask for no stream go out as streams; "
+        "each is answered in one",
+        f"detect-repeat is on (from {home / 'config.yaml'}, line 4): threshold 0.3, above 100 characters, "
+        "finish_reason length",
+    ]
+    assert found["verdict"] == "ok"
+
+
 def test_a_failure_is_exit_code_1_and_the_rest_goes_on(palace: Any, home: Path) -> None:
     """A broken file does not hide a damaged database."""
     (home / "config.yaml").write_text("start:\n  port: many\n")

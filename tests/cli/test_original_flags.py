@@ -33,14 +33,14 @@ class Flag:
 FLAGS = (
     Flag("start", "port", "p", "9988"),
     Flag("start", "key", "k", "sk-1"),
-    Flag("start", "detect-repeat", later=True),
-    Flag("start", "repeat-threshold", value="0.5", later=True),
-    Flag("start", "repeat-min-length", value="100", later=True),
-    Flag("start", "force-stream", later=True),
-    Flag("start", "auto-cache", later=True),
-    Flag("start", "cache-min-bytes", value="4096", later=True),
-    Flag("start", "cache-ttl", value="60", later=True),
-    Flag("start", "cache-cleanup", value="86400", later=True),
+    Flag("start", "detect-repeat"),
+    Flag("start", "repeat-threshold", value="0.5"),
+    Flag("start", "repeat-min-length", value="100"),
+    Flag("start", "force-stream"),
+    Flag("start", "auto-cache"),
+    Flag("start", "cache-min-bytes", value="4096"),
+    Flag("start", "cache-ttl", value="60"),
+    Flag("start", "cache-cleanup", value="86400"),
     Flag("list", "n", "n", "5"),
     Flag("list", "verbose", "v"),
     Flag("list", "chatonly"),
@@ -119,11 +119,11 @@ def test_every_flag_is_accepted_in_every_form(flag: Flag, form: list[str]) -> No
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.later], ids=lambda flag: f"{flag.command} {flag.name}")
 def test_what_comes_later_says_so(palace: Any, flag: Flag) -> None:
-    """A note where nothing depends on it, an error where the answer would be a wrong one; the help says it, too."""
+    """An error where the answer would be a wrong one; the help says it, too."""
     found = palace(flag.command, f"--{flag.name}", *([flag.value] if flag.value else []))
     assert flag.name in found.err
     assert "not active in this version yet" in found.err
-    assert found.code == (7 if flag.command == "start" else 2)
+    assert found.code == 2
     help_text = " ".join(palace(flag.command, "--help").out.partition(f"--{flag.name}")[2].split())
     assert "(not active in this version yet)" in help_text.partition(" --")[0]
 

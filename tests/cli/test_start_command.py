@@ -39,6 +39,9 @@ def test_every_option_has_its_flag(palace: Any) -> None:
         (["--detect-repeat=false"], "detect_repeat", False),
         (["--detect-repeat=true"], "detect_repeat", True),
         (["--force-stream"], "force_stream", True),
+        (["--no-force-stream"], "force_stream", False),
+        (["--detect-repeat", "--repeat-finish-reason", "repeat"], "repeat_finish_reason", "repeat"),
+        (["--auto-cache", "--cache-ttl=2m"], "cache_ttl", 120),
         (["--allow-host", "a.test", "--allow-host", "b.test"], "allow_hosts", ("a.test", "b.test")),
         (["--head-timeout", "2m"], "head_timeout", 120.0),
         (["-k", "sk-1"], "key", "sk-1"),
@@ -57,6 +60,14 @@ def test_a_switch_that_is_not_given_leaves_the_file_its_say(palace: Any, tmp_pat
     palace("start")
     palace("start", "--quiet=false")
     assert [config.start.quiet for config in palace.started] == [True, False]
+
+
+@pytest.mark.parametrize("flag", ["--detect-repeat=false", "--no-detect-repeat"])
+def test_a_map_of_the_file_is_turned_off_by_a_flag(palace: Any, tmp_path: Path, flag: str) -> None:
+    """In the earlier program's form, too, where nothing else could turn it off."""
+    (tmp_path / "config.yaml").write_text("start: {detect-repeat: {threshold: 0.3}}")
+    assert palace("start").err == palace("start", flag).err == ""
+    assert [config.start.detect_repeat for config in palace.started] == [True, False]
 
 
 def test_a_flag_s_value_may_look_like_a_switch(palace: Any) -> None:
@@ -85,11 +96,11 @@ def test_help_works_with_a_broken_file(palace: Any, tmp_path: Path) -> None:
 
 
 def test_notes_are_said_before_the_start(palace: Any) -> None:
-    """A key in the process list; an option that does nothing yet."""
-    err = palace("start", "--key", "sk-hunter2", "--force-stream").err.splitlines()
+    """A key in the process list; a setting of an option that is off."""
+    err = palace("start", "--key", "sk-hunter2", "--repeat-threshold", "0.3").err.splitlines()
     assert len(err) == 2
     assert "--key-file" in err[0]
-    assert err[1] == "note: force-stream is not active in this version yet"
+    assert err[1] == "note: --repeat-threshold does nothing without --detect-repeat"
     assert "hunter2" not in "".join(err)
 
 
@@ -97,6 +108,7 @@ def test_notes_are_said_before_the_start(palace: Any) -> None:
     ("args", "clause"),
     [(["--host", "0.0.0.0"], "--allow-host"), (["--port", "x"], "--port must be"),
      (["--allow-origin", "*"], "every page"), (["--route", "x"], "PREFIX=URL"),
+     (["--repeat-threshold", "1.5"], "--repeat-threshold must be a number from 0 to 1"),
      (["--log-format", "xml"], "text or json"), (["extra"], "unexpected extra")],
     ids=str,
 )  # fmt: skip

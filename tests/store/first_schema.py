@@ -16,12 +16,13 @@ from moonpalace.journal.records import TOLD, Chunk, Record
 from moonpalace.librarian.recorder import Recorder
 from moonpalace.store.rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
 from moonpalace.store.sqlite import SqliteReader, SqliteWriter
+from moonpalace.store.sqlite.connect import migrate
 from moonpalace.testing.journals import JSON, STREAM, Script
 from moonpalace.testing.kimi_shapes import chat_events, message_events
 from moonpalace.testing.sessions import Session, as_script
 
 RUN = RunRow("a-run", pid=7, version="0.1", endpoint="https://api.moonshot.cn", base_url="http://127.0.0.1:9988")
-_NEW = {"client_request_id", "request_text", "answer_text"}
+_NEW = {"client_request_id", "request_text", "answer_text", "findings"}
 OLD_EXCHANGE = [name for name in EXCHANGE if name not in _NEW]
 OLD_CONTENT = [name for name in CONTENT if name not in _NEW]
 ANSWER = json.dumps({"id": "cmpl-1", "object": "chat.completion", "choices": [], "text": "月" * 300}).encode()
@@ -97,6 +98,15 @@ def write_first(path: Path, count: int | None = None) -> None:
             _insert(db, "contents", {"exchange_id": row_id} | {name: said[name] for name in OLD_CONTENT})
         db.execute("INSERT INTO tags VALUES (2, 'slow')")
         db.execute("PRAGMA user_version = 1")
+    db.close()
+
+
+def write_second(path: Path) -> None:
+    """The file as the program of version 2 wrote it: a migrated file is what was written then."""
+    write_first(path)
+    db = apsw.Connection(str(path))
+    with db:
+        migrate(db, 2)
     db.close()
 
 

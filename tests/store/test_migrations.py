@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
-from first_schema import RUN, everything, write_first, write_fresh
+from first_schema import RUN, everything, write_first, write_fresh, write_second
 
 from moonpalace import app
 from moonpalace.config import Config
 from moonpalace.core.errors import StoreError
 from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, StoreOutdated
+from moonpalace.store.sqlite.connect import VERSION
 
 _ALL = "SELECT * FROM {} ORDER BY 1"
 
@@ -44,14 +46,15 @@ def rows(path: Path, sql: str) -> list[Any]:
 
 def assert_migrated(path: Path, wanted: Path) -> None:
     assert everything(path) == everything(wanted)
-    assert rows(path, "PRAGMA user_version") == [(2,)]
+    assert rows(path, "PRAGMA user_version") == [(VERSION,)]
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(path, "PRAGMA foreign_key_check") == []
 
 
-def test_a_migrated_file_is_what_is_written_today(path: Path, wanted: Path) -> None:
+@pytest.mark.parametrize("write", [write_first, write_second])
+def test_a_migrated_file_is_what_is_written_today(path: Path, wanted: Path, write: Callable[[Path], None]) -> None:
     """Every field of every exchange, and everything a plain program sees."""
-    write_first(path)
+    write(path)
     SqliteWriter(path).close()
     assert_migrated(path, wanted)
     for table in ("moonshot_requests", "tags", "exchanges"):
@@ -63,9 +66,10 @@ def test_a_migrated_file_is_what_is_written_today(path: Path, wanted: Path) -> N
     assert len(everything(path)) > 20
 
 
-def test_a_migrated_schema_is_the_fresh_one(path: Path, wanted: Path) -> None:
+@pytest.mark.parametrize("write", [write_first, write_second])
+def test_a_migrated_schema_is_the_fresh_one(path: Path, wanted: Path, write: Callable[[Path], None]) -> None:
     """To the letter: later steps find the same tables wherever a file comes from."""
-    write_first(path)
+    write(path)
     SqliteWriter(path).close()
     sql = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
     assert rows(path, sql) == rows(wanted, sql)
@@ -90,20 +94,21 @@ def test_a_run_goes_on_where_it_stood(path: Path, wanted: Path) -> None:
 def test_a_newer_file_is_refused_by_both_versions_names(path: Path) -> None:
     """Whoever went back to an older program must know why, and what to do."""
     write_fresh(path)
-    rows(path, "PRAGMA user_version = 3")
+    rows(path, f"PRAGMA user_version = {VERSION + 1}")
     before = path.stat().st_size
     for opened in (SqliteWriter, SqliteReader):
-        with pytest.raises(StoreError, match=r"newer MoonPalace \(schema 3, known is 2\): update"):
+        with pytest.raises(StoreError, match=rf"newer MoonPalace \(schema {VERSION + 1}, known is {VERSION}\): update"):
             opened(path)
     assert path.stat().st_size == before
 
 
-def test_a_reader_does_not_migrate_and_says_so(path: Path) -> None:
+@pytest.mark.parametrize(("write", "version"), [(write_first, 1), (write_second, 2)])
+def test_a_reader_does_not_migrate_and_says_so(path: Path, write: Callable[[Path], None], version: int) -> None:
     """Who only reads changes nothing."""
-    write_first(path)
-    with pytest.raises(StoreOutdated, match="schema 1"):
+    write(path)
+    with pytest.raises(StoreOutdated, match=f"schema {version}"):
         SqliteReader(path)
-    assert rows(path, "PRAGMA user_version") == [(1,)]
+    assert rows(path, "PRAGMA user_version") == [(version,)]
 
 
 def test_the_first_command_migrates(path: Path, wanted: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import random
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from moonpalace.core.errors import StoreError
 from moonpalace.core.exchange import Exchange
+from moonpalace.core.finding import Finding
 from moonpalace.store.rows import Batch, Progress, RunRow
 from moonpalace.store.sqlite import SqliteWriter
 from moonpalace.store.sqlite.adopt import adopt
@@ -200,6 +202,36 @@ def test_tags_category_and_run_come_too(tmp_path: Path, whole: Any) -> None:
     row = next(row for row in read_all(new).values() if row.id == 3)
     assert (row.tags, row.category) == (("slow", "好"), "bad")
     assert row.run == next(iter(whole.exchanges.values())).run
+
+
+def test_findings_come_too_unless_they_are_none(tmp_path: Path, whole: Any) -> None:
+    """They are not made anew: the one who judged had more before it."""
+    path, new = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
+    path.write_bytes(whole.data)
+    finding = {"rule": "truncated", "severity": "warning", "title": "t", "evidence": "", "advice": ""}
+    texts = (json.dumps([finding]), "[1]", '{"rule":"r"}', '[{"rule":1}]', "no")
+    with closing(apsw.Connection(str(path))) as db:
+        db.executemany("UPDATE exchanges SET findings = ? WHERE id = ?", zip(texts, range(3, 8), strict=True))
+    found = salvaged(path)
+    assert {saved.id for saved in found.values() if not saved.whole} == {4, 5, 6, 7}
+    store(new, found)
+    findings = {row.id: row.findings for row in read_all(new).values() if row.findings}
+    assert findings == {3: (Finding(**finding),)}
+
+
+def test_a_file_of_the_second_schema_is_read_too(tmp_path: Path, whole: Any) -> None:
+    """Its rows are a column shorter."""
+    path, old = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
+    path.write_bytes(whole.data)
+    names = "id, run, uid, state, requested_at, method, path, query, endpoint, route, peer, reason, stream"
+    with closing(apsw.Connection(str(old))) as db:
+        db.pragma("page_size", 8192)
+        migrate(db, 1)
+        migrate(db, 2)
+        db.execute("ATTACH ? AS today", (str(path),))
+        db.execute(f"INSERT INTO exchanges ({names}) SELECT {names} FROM today.exchanges")
+    kept = {(saved.id, saved.uid, saved.exchange["path"]) for saved in salvaged(old).values()}
+    assert kept == {(saved.id, saved.uid, saved.exchange["path"]) for saved in salvaged(path).values()}
 
 
 def test_a_row_in_flight_is_over(tmp_path: Path, whole: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import apsw
@@ -11,9 +13,11 @@ import pytest
 
 from moonpalace.core.errors import StoreError
 from moonpalace.core.exchange import Exchange
+from moonpalace.core.finding import Finding
 from moonpalace.core.ids import uid_text
 from moonpalace.store.rows import CONTENT, EXCHANGE, Batch, Progress, RunRow, Story
 from moonpalace.store.sqlite import FILE_NAME, SqliteReader, SqliteWriter, StoreBusy
+from moonpalace.store.sqlite.connect import VERSION
 from moonpalace.store.sqlite.writer import StoreMoved
 
 RUN = RunRow("run", pid=7, version="1", endpoint="https://api.moonshot.cn")
@@ -79,7 +83,7 @@ def test_the_settings_are_those_that_were_decided(path: Path, desk: Desk) -> Non
     """Space is given back, readers never block, old programs can open the file."""
     db = desk.writer._db
     found = {name: db.pragma(name) for name in ("journal_mode", "auto_vacuum", "user_version", "synchronous")}
-    assert found == {"journal_mode": "wal", "auto_vacuum": 2, "user_version": 2, "synchronous": 1}
+    assert found == {"journal_mode": "wal", "auto_vacuum": 2, "user_version": VERSION, "synchronous": 1}
     assert db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, -1) == 1
     assert db.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, -1) == 0
 
@@ -218,6 +222,49 @@ def test_a_row_that_will_not_go_in_is_kept_as_far_as_it_goes(path: Path, desk: D
     assert found is not None and found.asked.body is not None
     assert (found.state, found.asked.body.data) == ("complete", b"body")
     assert [x.id for x in reader.recent(0)] == [3, 2, 1]
+    reader.close()
+
+
+FINDINGS = (
+    Finding("truncated", "warning", "it seems that …", "choices.0.finish_reason", "raise it"),
+    Finding("incomplete_json", "error", "月 \"quoted\""),
+)
+
+
+def test_findings_are_read_as_they_were_written(path: Path, desk: Desk) -> None:
+    """In the list as well: whoever looks for trouble does not open each exchange."""
+    texts = [json.dumps([asdict(each) for each in FINDINGS]), json.dumps([{"rule": "r", "later": 1}]), None]
+    desk.write(Batch(ended=[story(number, findings=text) for number, text in enumerate(texts, 1)]))
+    assert [x.findings for x in read(path)] == [(), (Finding("r", "", ""),), FINDINGS]
+
+
+def test_what_transforms_keep_is_written_with_the_batch(path: Path, desk: Desk) -> None:
+    """In order: what was kept again counts, what was kept as nothing is gone, other names are left alone."""
+    desk.write(Batch(kept=[("cache", "b", b"1", 5), ("cache", "a", b"\x00\xff", 6), ("other", "a", b"x", 7)]))
+    desk.write(Batch(kept=[("cache", "b", b"2", 8), ("cache", "c", b"3", 9), ("cache", "c", b"", 10)]))
+    reader = SqliteReader(path)
+    assert reader.kept("cache") == [("a", b"\x00\xff", 6), ("b", b"2", 8)]
+    assert (reader.kept("other"), reader.kept("nobody")) == ([("a", b"x", 7)], [])
+    reader.close()
+
+
+def test_what_a_batch_that_is_refused_keeps_is_not_kept(path: Path, desk: Desk) -> None:
+    """All of a batch or nothing."""
+    other = Desk(path)
+    desk.write(Batch())
+    with pytest.raises(StoreMoved):
+        other.write(Batch(kept=[("cache", "a", b"1", 5)]))
+    reader = SqliteReader(path)
+    assert reader.kept("cache") == []
+    reader.close()
+
+
+def test_what_cannot_be_kept_holds_up_nothing(path: Path, desk: Desk) -> None:
+    """The journal would be read again and again, and never be taken in."""
+    strange = [("cache", "lone \ud800", b"1", 5), ("cache", "huge", b"1", 2**70)]
+    assert desk.write(Batch(ended=[story(1)], kept=[*strange, ("cache", "a", b"1", 5)])) == [1]
+    reader = SqliteReader(path)
+    assert reader.kept("cache") == [("a", b"1", 5)]
     reader.close()
 
 

@@ -60,7 +60,7 @@ def _settings(found: Config, around: Surroundings) -> list[Setting]:
     from ..config_options import OPTIONS
     from ..service.settings import Setting, proxy_shown, shown
 
-    times = (values.duration, values.positive_duration, values.duration_or_none, values.whole_seconds)
+    times = (values.duration, values.positive_duration, values.duration_or_none, values.seconds)
     file = str(found.file) if found.file else None
     result = [Setting("home", str(found.home), around.home_source), Setting("file", file, "home")]
     for option in OPTIONS:

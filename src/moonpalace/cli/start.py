@@ -23,8 +23,6 @@ def _flag(option: Option) -> Callable[[Any], Any]:
     if option.name in _NEGATIVE:
         return _renamed(switch(f"--{_NEGATIVE[option.name]}", off=f"--{option.name}", help=option.help))
     help_text = option.help + (f" [default: {option.shown}]" if option.shown else "")
-    if option.later:
-        help_text += " (not active in this version yet)"
     if option.switch:
         return _renamed(switch(f"--{option.name}", help=help_text))
     names = [f"-{option.short}"] if option.short else []

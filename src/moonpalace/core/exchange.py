@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .finding import Finding
 from .headers import Headers
 
 
@@ -144,6 +145,7 @@ class Exchange:
     finish_reason: str | None = None
     failure: Failure | None = None
     flags: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     category: str | None = None
     tags: tuple[str, ...] = ()
     run: str = ""

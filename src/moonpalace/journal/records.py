@@ -112,7 +112,8 @@ class Interim(msgspec.Struct, array_like=True, tag=6, gc=False):
 
 
 class Delivered(msgspec.Struct, array_like=True, tag=7, gc=False):
-    """The head of what the client got; `body` only for an answer of our own, otherwise the told one went through."""
+    """The head of what the client got; `body` only for an answer of our own. Otherwise the chunks of that side are its
+    body, and where there are none the told one went through."""
 
     seq: int
     at_ns: int
@@ -165,7 +166,28 @@ class RunEnded(msgspec.Struct, array_like=True, tag=11, gc=False):
     accepted: int
 
 
-Record = RunStarted | Arrived | Chunk | BodyEnd | Sent | Told | Interim | Delivered | Ended | Tried | Lost | RunEnded
+class Continued(msgspec.Struct, array_like=True, tag=12, gc=False):
+    """The body of `side` begins with the first `length` bytes of `of`; its own chunks come after them."""
+
+    seq: int
+    side: int
+    of: int
+    length: int
+
+
+class Kept(msgspec.Struct, array_like=True, tag=13, gc=False):
+    """A transform keeps a value over restarts; an empty one is forgotten."""
+
+    wall_ns: int
+    table: str
+    key: str
+    value: bytes
+
+
+Record = (
+    RunStarted | Arrived | Chunk | BodyEnd | Sent | Told | Interim | Delivered | Ended | Tried | Lost | RunEnded
+    | Continued | Kept
+)  # fmt: skip
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 

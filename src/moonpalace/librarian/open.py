@@ -5,7 +5,20 @@ from __future__ import annotations
 from array import array
 
 from ..core.exchange import Redaction
-from ..journal.records import HEAD, Arrived, BodyEnd, Chunk, Delivered, Interim, Sent, Told, Tried
+from ..journal.records import (
+    DELIVERED,
+    HEAD,
+    TOLD,
+    Arrived,
+    BodyEnd,
+    Chunk,
+    Continued,
+    Delivered,
+    Interim,
+    Sent,
+    Told,
+    Tried,
+)
 from ..store.rows import Position
 
 LONG = 3 * 64  # numbers of a timeline that is kept compact: long streams stay open for long, and many at once
@@ -38,6 +51,32 @@ class Side:
         self.pieces.append(data)
         self.size += chunk.size
         self.kept += len(data)
+
+    def cut(self, length: int) -> Side:
+        """Its first `length` wire bytes; what stands for a secret counts for what stood there."""
+        end, marks = length, []
+        for mark in self.marks or ():
+            if mark.at >= end:
+                break
+            end = max(end + mark.kept - mark.original, mark.at + mark.kept)
+            marks.append(mark)
+        found = Side()
+        found.pieces = [b"".join(self.pieces)[:end]]
+        found.size, found.kept = min(length, self.size), len(found.pieces[0])
+        found.marks = marks or None
+        return found
+
+    def followed_by(self, other: Side) -> Side:
+        """The two as one."""
+        shift = self.kept
+        self.pieces += other.pieces
+        self.size += other.size
+        self.kept += other.kept
+        moved = [Redaction(mark.at + shift, mark.kept, mark.original) for mark in other.marks or ()]
+        self.marks = [*(self.marks or ()), *moved] or None
+        if other.end is not None:
+            self.end = BodyEnd(other.end.seq, other.end.side, other.end.at_ns, self.size)
+        return self
 
     def data(self) -> bytes:
         """All that was kept; of a body that was too long for that, its beginning."""
@@ -90,6 +129,7 @@ class Open:
         "arrived",
         "at",
         "clock_jump",
+        "continued",
         "delivered",
         "interim",
         "lost",
@@ -112,12 +152,24 @@ class Open:
         self.sent: Sent | None = None
         self.told: Told | None = None
         self.delivered: Delivered | None = None
+        self.continued: Continued | None = None
         self.sides: list[Side | None] = [None, None, None, None]
         self.timeline: list[int] | array[int] = [0, 0, -1]
         self.interim: list[Interim] | None = None
         self.tried: list[Tried] | None = None
         self.lost = False  # records of it were lost
         self.clock_jump = False  # the wall clock jumped meanwhile, or right before
+
+    def settle(self, delivered: int | None) -> None:
+        """Make the delivered body whole where it began as the told one. `delivered`: how much of it the client took."""
+        own, told = self.sides[DELIVERED], self.sides[TOLD]
+        if own is None:
+            return
+        if self.continued is not None and told is not None:
+            own = told.cut(self.continued.length).followed_by(own)
+        if delivered is not None and delivered < own.size:
+            own = own.cut(delivered)
+        self.sides[DELIVERED] = own
 
     def compact(self) -> None:
         """From here on the timeline takes 24 bytes an event instead of about 90."""

@@ -18,9 +18,11 @@ from ..journal.records import (
     Arrived,
     BodyEnd,
     Chunk,
+    Continued,
     Delivered,
     Ended,
     Interim,
+    Kept,
     Lost,
     RunEnded,
     RunStarted,
@@ -66,6 +68,8 @@ class Recorder:
             Tried: self._tried,
             Lost: self._lost_some,
             RunEnded: self._run_ended,
+            Continued: self._continued,
+            Kept: self._kept,
         }
 
     def feed(self, frame: Frame) -> None:
@@ -101,6 +105,7 @@ class Recorder:
         """The run is dead: what is open will not go on."""
         for x in self._open.values():
             try:
+                x.settle(None)
                 self._batch.ended.append(interrupted(x))
             except Exception as error:
                 self._batch.ended.append(raw(x, None))
@@ -181,6 +186,15 @@ class Recorder:
             x.interim.append(record)
             x.timeline.extend((timeline.INTERIM_HEAD, record.at_ns - x.at, -1))
 
+    def _continued(self, record: Continued) -> None:
+        x = self._open.get(record.seq)
+        if x is not None:
+            x.continued = record
+
+    def _kept(self, record: Kept) -> None:
+        if not self._again:
+            self._batch.kept.append((record.table, record.key, record.value, record.wall_ns))
+
     def _delivered(self, record: Delivered) -> None:
         x = self._open.get(record.seq)
         if x is not None:
@@ -205,6 +219,7 @@ class Recorder:
             self._batch.ended.append(without_arrival(record))
             return
         try:
+            x.settle(record.delivered)
             self._batch.ended.append(story(x, record))
         except Exception as error:
             self._batch.ended.append(raw(x, record))

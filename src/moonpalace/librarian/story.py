@@ -76,13 +76,13 @@ def without_arrival(end: Ended) -> Story:
         end.uid, end.state, end.wall_ns, *heads.start_line(end.start), "", "", "",
         None, "", None, 0, None, None, None, None, None,
         None, None, None, None, None, None, None, None, None, None,
-        end.stage or None, end.kind or None, end.message or None, end.raw or None, _flags(flags),
+        end.stage or None, end.kind or None, end.message or None, end.raw or None, _flags(flags), None,
     )  # fmt: skip
     return Story(end.uid, row, (end.start, None, None, None, None, *_IN_FLIGHT_REST))
 
 
 _NO_FAILURE: Row = (None, None, None, None)
-_NOTHING_KNOWN: Row = (None,) * 13  # content_type … flags
+_NOTHING_KNOWN: Row = (None,) * 14  # content_type … findings
 
 
 def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row, flags: tuple[str, ...]) -> Story:
@@ -115,7 +115,7 @@ def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row,
         head.server_timing_ms,
         asked_type, own_id, head.content_type, ttft, tpot, speed, latency,
         None if usage is None else _json_text(usage), reading.cached_tokens, reading.finish_reason,
-        *failure, _flags(flags) if flags else None,
+        *failure, _flags(flags) if flags else None, None,
     )  # fmt: skip
     return Story(x.uid, row, _content(x, asked_body, told_body, delivered, reading))
 

@@ -19,6 +19,7 @@ from ..journal.records import ASKED, TOLD
 from ..net.connect import ConnectFailure, connect
 from ..net.gate import Refusal
 from ..net.listener import ClientConnection
+from ..net.origin import Origin
 from ..net.upstream import UpstreamConnection
 from ..wire import http1
 from .answers import error_body, own_answer
@@ -52,6 +53,11 @@ class Flow:
     _asked_pieces = False  # the request's body comes in pieces
     _told_pieces = False
     _told_head: http1.ResponseHead | None = None
+    _head_out = False  # the client has the head of an answer
+    _asked_chunked = False  # how the request goes out
+    use_key = True
+    is_own = False  # nobody but the proxy asked for it
+    refused: Refusal | None = None  # why it is not served, if that is known before the gate is asked
     _chunked_out = False
     _delivered = 0
     _flags: tuple[str, ...] = ()
@@ -81,10 +87,11 @@ class Flow:
         proxy, head = self._proxy, self._head
         at_ns = proxy.clock_ns()
         target = head.target  # as it was asked; the gate shortens an absolute one
-        refusal = proxy.refusal(self._client, head)
+        refusal = self._refusal()
         self._route = route = proxy.routes.pick(head.target)
         connection = route.origin.take(proxy.now()) if refusal is None else None
         self._asked_done = body is not None
+        self._asked_chunked = head.framing == http1.CHUNKED
         edit = None
         if connection is not None:
             edit = self._send_head(connection)
@@ -115,6 +122,9 @@ class Flow:
         elif head.framing != http1.NONE:
             self._client.pause()
         self._task = proxy.loop.create_task(self._connect())
+
+    def _refusal(self) -> Refusal | None:
+        return self._proxy.refusal(self._client, self._head) or self.refused
 
     async def _connect(self) -> None:
         proxy = self._proxy
@@ -164,8 +174,7 @@ class Flow:
         origin = route.origin
         self._upstream = connection
         connection.start(self, to_head=head.method == b"HEAD")
-        stand_in = self._proxy.redactor.fingerprint(route.key) if route.key is not None else b""
-        edit = to_upstream(head, origin.host_line, route.key, stand_in)
+        edit = self._edit(origin)
         target = route.target(head.target)
         if origin.is_absolute:
             target = b"http://" + origin.host_line + target
@@ -178,6 +187,14 @@ class Flow:
         if head.expect_continue:
             self._expect_timer = self._proxy.loop.call_later(EXPECT_SECONDS, self._continue)
         return edit
+
+    def _edit(self, origin: Origin) -> Edit:
+        """What is changed in the request's head."""
+        key = self._route.key if self.use_key else None
+        if key is None:
+            return to_upstream(self._head, origin.host_line, None, b"")
+        self._flags += ("key_substituted",)
+        return to_upstream(self._head, origin.host_line, key, self._proxy.redactor.fingerprint(key))
 
     def _leave_sent(self, connection: UpstreamConnection, edit: Edit, tls: str) -> None:
         scribe = self._proxy.scribe
@@ -214,7 +231,7 @@ class Flow:
         scribe.leave_piece(len(data), scribe.piece, self._note, ASKED, self._head, data, proxy.clock_ns())
 
     def _send_body(self, data: bytes) -> None:
-        self._up.append(http1.chunk(data) if self._head.framing == http1.CHUNKED else data)
+        self._up.append(http1.chunk(data) if self._asked_chunked else data)
 
     def asked_end(self, trailers: list[HeaderLine]) -> None:
         """The request is whole."""
@@ -231,7 +248,7 @@ class Flow:
             self._client.resume()  # to see it leave
 
     def _send_end(self) -> None:
-        if self._head.framing == http1.CHUNKED:
+        if self._asked_chunked:
             self._up.append(http1.last_chunk(self._asked_trailers))
         self.flush_asked()
         self._stage = Stage.WAIT_HEADERS
@@ -260,7 +277,7 @@ class Flow:
         self._proxy.outbox.flush()
         failure = Failure(Stage.READ_REQUEST, error.kind, str(error), raw[:4096])
         self._keep = False
-        if self._told_head is None:
+        if not self._head_out:
             self._answer(error.status, error_body(str(error), failure.stage, "request_rejected"))
         else:
             self._client.break_off()
@@ -286,10 +303,8 @@ class Flow:
 
     def _take_head(self, head: http1.ResponseHead) -> tuple[bytes, Edit]:
         """Gives the status line as delivered, and what was changed in the head."""
-        self._told_head = head
-        self._stage = Stage.READ_BODY
-        if self._timer is not None:
-            self._timer.cancel()
+        self._begin_told(head)
+        self._head_out = True
         proxy, asked = self._proxy, self._head
         if proxy.draining or not self._asked_done:
             # An answer before the request was whole ends the connection: what still comes belongs to no exchange.
@@ -302,6 +317,12 @@ class Flow:
         line = _status_line(head)
         self._down.append(http1.head_bytes(line, edit.wire(head.lines)))
         return line, edit
+
+    def _begin_told(self, head: http1.ResponseHead) -> None:
+        self._told_head = head
+        self._stage = Stage.READ_BODY
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _own_lines(self) -> list[bytes]:
         proxy = self._proxy
@@ -342,6 +363,11 @@ class Flow:
         self._told_over(extra=extra)
 
     def _told_over(self, *, extra: bool) -> None:
+        self._release(extra=extra)
+        self._delivered_all()
+
+    def _release(self, *, extra: bool) -> None:
+        """The upstream has done its part."""
         assert self._told_head is not None and self._upstream is not None
         if extra:
             self._flags += ("extra_bytes",)
@@ -351,6 +377,9 @@ class Flow:
             self._flags += ("early_response",)
         upstream, self._upstream = self._upstream, None
         upstream.release(reuse=self._asked_done)
+
+    def _delivered_all(self) -> None:
+        """Everything is written: over, as soon as the client has taken it."""
         if self._client.writable:
             self._complete()
         else:
@@ -399,7 +428,7 @@ class Flow:
         """The upstream's side failed."""
         self.flush_told()
         self._proxy.outbox.flush()
-        if self._told_head is not None:
+        if self._head_out and self._told_head is not None:
             self._end(State.TRUNCATED, failure)
             self._client.break_off(reset=not self._chunked_out and self._told_head.framing != http1.LENGTH)
             return
@@ -409,7 +438,8 @@ class Flow:
         # What we have no descriptor or memory for was refused by us, and not by the upstream.
         status = _STATUS.get(failure.kind, 502)
         self._answer(status, error_body(failure.message, failure.stage, "proxy_server_error"))
-        self._end(State.REJECTED if failure.kind == "resource" else State.UPSTREAM_ERROR, failure)
+        state = State.UPSTREAM_ERROR if self._told_head is None else State.TRUNCATED
+        self._end(State.REJECTED if failure.kind == "resource" else state, failure)
 
     def _answer(self, status: int, body: bytes) -> None:
         """An answer of our own; the connection goes on or ends by `_keep`."""
@@ -433,7 +463,7 @@ class Flow:
         """The client left: nobody needs the answer any more."""
         if self.over:
             return
-        stage = Stage.WRITE_CLIENT if self._told_head is not None else self._stage
+        stage = Stage.WRITE_CLIENT if self._head_out else self._stage
         if not self._asked_done:
             stage = Stage.READ_REQUEST
         elif stage in (Stage.ACCEPT, Stage.SEND):
@@ -448,7 +478,7 @@ class Flow:
             return
         stage = Stage.READ_REQUEST if not self._asked_done else self._stage
         self._proxy.outbox.flush()
-        if self._told_head is None:
+        if not self._head_out:
             self._keep = False
             self._answer(503, error_body("the proxy is being stopped", stage, "proxy_server_error"))
         else:
@@ -467,11 +497,15 @@ class Flow:
         if self._upstream is not None:
             self._upstream.abort()
             self._upstream = None
+        self._close()
         scribe = proxy.scribe
         scribe.leave(
             scribe.ended, self._note, state, self._delivered, self._flags, failure, proxy.clock_ns(), proxy.wall_ns()
         )
         proxy.flow_over(self)
+
+    def _close(self) -> None:
+        """Last words before the end goes on record."""
 
     # --- back-pressure
 

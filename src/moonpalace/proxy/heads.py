@@ -43,6 +43,12 @@ class Edit:
         self._is_secret = True
         self.add.append((line, kept))
 
+    def leave_out(self, lines: list[bytes], names: frozenset[bytes]) -> None:
+        """Drop all lines of these (lower-case) names."""
+        found = [index for index, raw in enumerate(lines) if raw.partition(b":")[0].lower() in names]
+        if found:
+            self.drop = sorted({*self.drop, *found})
+
     def wire(self, lines: list[bytes]) -> bytes:
         """The block of lines as they go out."""
         out = lines.copy()
@@ -75,6 +81,8 @@ def to_upstream(head: http1.RequestHead, host: bytes, key: bytes | None, stand_i
     for index, line in head.special:
         if line.lower == b"host":
             edit.replace(index, http1.raw_line(line.name, host))
+        elif line.flags & http1.SWITCH:  # meant for us
+            edit.drop = sorted({*edit.drop, index})
     if key is not None:
         _put_key(head, edit, key, stand_in)
     return edit

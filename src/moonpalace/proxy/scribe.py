@@ -22,6 +22,7 @@ from .heads import Edit
 
 RAW_LIMIT = 4096
 _LARGEST_QUEUE = 512 * 1024
+_AS_FRAMED = (records.ASKED, records.TOLD)  # the sides whose bodies are as long as their heads say
 
 
 class Note:
@@ -29,8 +30,7 @@ class Note:
 
     start = b""
     kept: list[bytes] = []  # noqa: RUF012 - replaced, never changed
-    asked: Capture | None = None
-    told: Capture | None = None
+    captures: tuple[Capture | None, ...] = (None, None, None, None)  # one for each side
 
     def __init__(
         self, seq: int, uid: bytes, at_ns: int, wall_ns: int, peer: str, head: RequestHead | None, target: bytes
@@ -90,7 +90,7 @@ class Scribe:
             try:
                 method(*what)
             except Exception as error:  # see rule 3
-                self._tell_lost(what[0].seq, type(error).__name__)
+                self._tell_lost(getattr(what[0], "seq", 0), type(error).__name__)
                 text = f"{method.__name__}: {type(error).__name__}"
                 if text not in self._said:
                     self._said.add(text)
@@ -153,6 +153,27 @@ class Scribe:
         self._journal.add(records.Told(seq, at_ns, start, b"\r\n".join(kept), head.framing))
         self._journal.add(records.Delivered(seq, at_ns, out, edit.record(head.lines, kept)))
 
+    def told_alone(self, note: Note, head: ResponseHead, at_ns: int) -> None:
+        """The answer's head came, and what the client gets is another, or not known yet."""
+        redactor = self._redactor
+        start, kept = redactor.text(head.start)[0], redactor.lines(head.lines, head.special)
+        self._journal.add(records.Told(note.seq, at_ns, start, b"\r\n".join(kept), head.framing))
+
+    def delivered(self, note: Note, head: ResponseHead, status_line: bytes, edit: Edit, at_ns: int) -> None:
+        """The head that the client got instead."""
+        redactor = self._redactor
+        kept = redactor.lines(head.lines, head.special)
+        out = redactor.text(status_line)[0]
+        self._journal.add(records.Delivered(note.seq, at_ns, out, edit.record(head.lines, kept)))
+
+    def continued(self, note: Note, side: int, of: int, length: int) -> None:
+        """From here on the body of this side is another than that of the other."""
+        self._journal.add(records.Continued(note.seq, side, of, length))
+
+    def keep(self, wall_ns: int, table: str, key: str, value: bytes) -> None:
+        """A transform keeps a value, or forgets it."""
+        self._journal.add(records.Kept(wall_ns, table, key, value))
+
     def answered(self, note: Note, start: bytes, block: bytes, body: bytes, at_ns: int) -> None:
         """The proxy gave an answer of its own."""
         kept = self._redactor.text(body)[0]
@@ -160,7 +181,8 @@ class Scribe:
 
     def body(self, note: Note, side: int, head: Head, data: bytes, at_ns: int) -> None:
         """All of a body, in one piece."""
-        if len(data) <= self._body_limit and head.get(b"content-encoding") is None:
+        plain = side == records.DELIVERED or head.get(b"content-encoding") is None
+        if len(data) <= self._body_limit and plain:
             for record in whole(self._redactor, note.seq, side, data, at_ns):
                 self._journal.add(record, size=len(data))
             return
@@ -182,19 +204,17 @@ class Scribe:
         self._capture(note, side, head).close(at_ns, trailers)
 
     def _capture(self, note: Note, side: int, head: Head) -> Capture:
-        capture = note.asked if side == records.ASKED else note.told
+        capture = note.captures[side]
         if capture is None:
-            encodings = head.get_all(b"content-encoding")
-            known_long = head.framing == LENGTH and head.length > self._body_limit
+            # What we deliver instead of what was told is never encoded.
+            encodings = head.get_all(b"content-encoding") if side != records.DELIVERED else []
+            known_long = side in _AS_FRAMED and head.framing == LENGTH and head.length > self._body_limit
             limit = min(records.HEAD, self._body_limit) if known_long else self._body_limit
             capture = Capture(
                 self._journal, self._redactor, note.seq, side, limit,
                 b", ".join(encodings) if encodings else None,
             )  # fmt: skip
-            if side == records.ASKED:
-                note.asked = capture
-            else:
-                note.told = capture
+            note.captures = (*note.captures[:side], capture, *note.captures[side + 1 :])
         return capture
 
     def ended(
@@ -202,7 +222,7 @@ class Scribe:
         wall_ns: int,
     ) -> None:  # fmt: skip
         """The exchange is over."""
-        for capture in (note.asked, note.told):
+        for capture in note.captures:
             if capture is not None:
                 capture.release(at_ns)
                 if capture.blind and "not_looked_into" not in flags:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..core.exchange import Failure, Stage, State
@@ -23,10 +23,17 @@ from ..net.door import Door
 from ..net.gate import Gate, Refusal
 from ..net.listener import ClientConnection
 from ..net.outbox import Outbox
+from ..transforms.base import Opening
+from ..transforms.pipeline import Pipeline
+from ..transforms.settings import TransformSettings
+from ..transforms.switches import BadSwitch, read_switches
 from ..wire import http1
+from ..wire.http1 import SWITCH
 from ..wire.redact import Redactor
 from .answers import error_body, own_answer
+from .changed import ChangedFlow
 from .driver import Flow
+from .keeps import Keeps
 from .room import Room
 from .routes import Routes
 from .scribe import Note, Scribe
@@ -34,6 +41,7 @@ from .scribe import Note, Scribe
 SWEEP_SECONDS = 0.25
 UNUSED_SECONDS = 1.0  # how long a connection may be idle while others wait for its place
 SAY_AGAIN = 60.0
+_NO_KEY = "X-MoonPalace-Key: on has no key to put in: start with --key-file FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,8 @@ class Proxy:
         self, routes: Routes, gate: Gate, redactor: Redactor, journal: Journal, settings: Settings,
         clock_ns: Callable[[], int] = time.monotonic_ns, wall_ns: Callable[[], int] = time.time_ns,
         say: Callable[[str], None] = lambda text: None,
+        pipeline: Pipeline | None = None,
+        kept: Mapping[str, Iterable[tuple[str, bytes]]] | None = None,
     ) -> None:  # fmt: skip
         self.routes = routes
         self.gate = gate
@@ -67,6 +77,8 @@ class Proxy:
         self.head_timeout = settings.head_timeout
         self.outbox = Outbox(self.loop)
         self.scribe = Scribe(journal, redactor, settings.body_limit, say)
+        self._pipeline = Pipeline(TransformSettings()) if pipeline is None else pipeline
+        self.keeps = Keeps(self._keep, kept)
         self.id_header = settings.id_header
         self._drain_seconds = settings.drain
         self._guard_key = settings.guard_key
@@ -114,9 +126,31 @@ class Proxy:
 
     def begin(self, connection: ClientConnection, head: http1.RequestHead, body: bytes | None) -> Flow:
         """A request's head came, perhaps with its whole body."""
-        flow = Flow(self, connection, head)
+        if self._pipeline.idle and not head.switched:
+            flow = Flow(self, connection, head)
+        else:
+            flow = self._open(connection, head)
         flow.begin(body)
         return flow
+
+    def _open(self, connection: ClientConnection, head: http1.RequestHead) -> Flow:
+        """An exchange with those transforms that are on for it."""
+        refused, switches = None, {}
+        if head.switched:
+            try:
+                switches = read_switches((line.lower, line.value) for _, line in head.special if line.flags & SWITCH)
+            except BadSwitch as error:
+                refused = Refusal(400, "header", str(error))
+            if switches.get("key") and self.routes.pick(head.target).key is None:
+                refused = Refusal(400, "header", _NO_KEY)
+        passage = self._pipeline.open(Opening(head.method, head.target.partition(b"?")[0]), switches)
+        flow = Flow(self, connection, head) if passage is None else ChangedFlow(self, connection, head, passage)
+        flow.refused = refused
+        flow.use_key = switches.get("key", True)
+        return flow
+
+    def _keep(self, table: str, key: str, value: bytes) -> None:
+        self.scribe.leave(self.scribe.keep, self.wall_ns(), table, key, value)
 
     def malformed(self, connection: ClientConnection, raw: bytes, error: http1.Malformed) -> None:
         """Bytes that are no request: refused, and on record with their beginning."""
@@ -255,6 +289,9 @@ class Proxy:
                 if raw:
                     self._record_stray(connection, raw, State.ABORTED, "shutdown", "the proxy was stopped meanwhile")
                 connection.transport.close()
+        for flow in list(self.flows):
+            if flow.is_own:
+                flow.abort()
         if self.flows and not self._now_please.is_set():
             waits = [asyncio.ensure_future(event.wait()) for event in (self._emptied, self._now_please)]
             await asyncio.wait(waits, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,7 @@ EXCHANGE = (
     "status", "reason", "model", "stream", "chatcmpl", "request_id", "user_id", "group_id", "server_timing",
     "request_content_type", "client_request_id", "content_type",
     "ttft_ns", "tpot_ns", "tokens_per_second", "latency_ns", "usage", "cached_tokens", "finish_reason",
-    "failure_stage", "failure_kind", "failure_message", "failure_raw", "flags",
+    "failure_stage", "failure_kind", "failure_message", "failure_raw", "flags", "findings",
 )  # fmt: skip
 
 CONTENT = (

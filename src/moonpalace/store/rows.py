@@ -5,6 +5,7 @@
 3. A body equal to its pair is None: sent is then as asked, delivered is the told one up to `delivered_length`.
 4. `request_text` and `answer_text` are bodies to read, where those on the wire are encoded or a stream.
 5. A digest is None where it can be taken of the body as kept.
+6. `findings` is a JSON array of the fields of `core.finding.Finding`, None for none.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Batch:
     lost_bytes: int = 0
     accepted: int | None = None
     ended_at: int | None = None
+    kept: list[tuple[str, str, bytes, int]] = field(default_factory=list)  # name, key, value (empty: remove), wall ns
 
 
 @dataclass(frozen=True, slots=True)

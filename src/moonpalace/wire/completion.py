@@ -86,7 +86,7 @@ def _read_whole(value: object, path: str, flags: tuple[str, ...]) -> Answer:
         reader.close()
         into.first_token_end = None
         into.error = read_error(value.get("error"))
-    return _answer(kind, into, flags, stream=False, events=0)
+    return _answer(kind, into, flags, stream=False, events=0, value=value)
 
 
 def _kind_of_body(value: dict[str, Any], path: str) -> str:
@@ -130,7 +130,7 @@ def _read_stream(body: bytes, kind_of_path: str) -> Answer:
         kind = kind_of_path
     _flag_stream(into, flags, partial, known=kind != "other" or not events)
     text = None if whole is None else write_compact(whole)
-    return _answer(kind, into, tuple(flags), stream=True, events=len(events) - partial, text=text)
+    return _answer(kind, into, tuple(flags), stream=True, events=len(events) - partial, text=text, value=whole)
 
 
 class _Seen:
@@ -189,7 +189,14 @@ def _flag_stream(into: Reading, flags: list[str], partial: bool, known: bool) ->
 
 
 def _answer(
-    kind: str, into: Reading, flags: tuple[str, ...], *, stream: bool, events: int, text: bytes | None = None
+    kind: str,
+    into: Reading,
+    flags: tuple[str, ...],
+    *,
+    stream: bool,
+    events: int,
+    text: bytes | None = None,
+    value: dict[str, Any] | None = None,
 ) -> Answer:
     usage = usable_usage(into.usage, strict="json_not_strict" not in flags)
     counts = token_counts(usage) if usage is not None else (None, None, None, None, None)
@@ -208,6 +215,7 @@ def _answer(
         into.error,
         flags,
         text,
+        value,
     )
 
 

@@ -47,7 +47,7 @@ _TRAILER_LINE = re.compile(
 )
 
 # What a header's name means to us. Names outside this table and without a secret suffix are only passed on.
-FRAMING, HOP, SECRET, GATE, OTHER = 1, 2, 4, 8, 16
+FRAMING, HOP, SECRET, GATE, OTHER, SWITCH = 1, 2, 4, 8, 16, 32
 _FLAGS = {
     b"content-length": FRAMING, b"transfer-encoding": FRAMING, b"connection": FRAMING | HOP,
     b"proxy-connection": FRAMING | HOP, b"expect": FRAMING,
@@ -90,6 +90,8 @@ class _Names(dict[bytes, tuple[bytes, int]]):
             flags |= SECRET
         if lower.startswith(b"access-control-"):
             flags |= OTHER
+        elif lower.startswith(b"x-moonpalace-"):
+            flags |= SWITCH
         if len(name) <= 128:
             if len(self) >= 2048:
                 self.clear()
@@ -230,12 +232,13 @@ class Head:
 class RequestHead(Head):
     """A request line and its header lines."""
 
-    __slots__ = ("method", "target", "expect_continue")
+    __slots__ = ("method", "target", "expect_continue", "switched")
 
     def __init__(self, method: bytes, target: bytes, minor: int, lines: list[bytes]) -> None:
         super().__init__(minor, lines, 400, NONE)
         self.method = method
         self.target = target
+        self.switched = any([line.flags & SWITCH for _, line in self.special])  # it has X-MoonPalace- lines
         self.expect_continue = minor == 1 and self.framing != NONE and self.expect.lower() == b"100-continue"
 
 

@@ -24,7 +24,7 @@ from ...core.errors import StoreError
 
 FILE_NAME = "moonpalace.sqlite"
 IMPORTING = "moonpalace.importing.sqlite"  # what becomes of a file of the original program, until it is whole
-VERSION = 2
+VERSION = 3
 USUAL, EARLY = 8000, 200  # pages of the log after which it is worked into the file
 _ORIGINAL_TABLE = "moonshot_requests"
 

@@ -104,6 +104,13 @@ class SqliteReader:
         with translated(self._path):
             return [uid for (uid,) in self._db.execute(sql)]
 
+    def kept(self, name: str) -> list[tuple[str, bytes, int]]:
+        """What a transform of that name keeps: key, value, when it was kept (wall clock, nanoseconds); by key."""
+        sql = "SELECT key, value, kept_at FROM kept WHERE name = ? ORDER BY key"
+        with translated(self._path):
+            found: Any = self._db.execute(sql, (name,)).fetchall()
+        return found  # type: ignore[no-any-return]
+
     @contextmanager
     def _sense(self) -> Iterator[None]:
         """What SQLite takes for a row and nobody can have written is damage, too."""

@@ -6,9 +6,11 @@ The narrow row gives an exchange without heads, bodies and timeline; with the co
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 from ...core.exchange import Exchange, Failure
+from ...core.finding import Finding
 from ...core.ids import uid_text
 from ..columns import CONTENT, EXCHANGE
 
@@ -26,6 +28,7 @@ def exchange(row: dict[str, Any], content: dict[str, Any] | None = None) -> Exch
         stream=bool(row["stream"]),
         usage=json.loads(row["usage"]) if row["usage"] else None,
         flags=tuple(json.loads(row["flags"])) if row["flags"] else (),
+        findings=_findings(row["findings"]) if row["findings"] else (),
         failure=failure,
         **{name: row[name] for name in _SCALARS},
     )
@@ -37,13 +40,19 @@ def exchange(row: dict[str, Any], content: dict[str, Any] | None = None) -> Exch
     return result
 
 
+def _findings(text: str) -> tuple[Finding, ...]:
+    """Members that a later version may add are left out."""
+    return tuple([Finding(*[entry.get(name, "") for name in _FINDING]) for entry in json.loads(text)])
+
+
 def from_tuples(uid_row: tuple[Any, ...], content: tuple[Any, ...]) -> Exchange:
     """An exchange from the tuples that the recorder built."""
     return exchange(dict(zip(EXCHANGE, uid_row, strict=True)), dict(zip(CONTENT, content, strict=True)))
 
 
+_FINDING = tuple(field.name for field in fields(Finding))
 _SCALARS = tuple(
     name
     for name in EXCHANGE
-    if name not in ("uid", "target", "stream", "usage", "flags") and not name.startswith("failure_")
+    if name not in ("uid", "target", "stream", "usage", "flags", "findings") and not name.startswith("failure_")
 )

@@ -86,10 +86,18 @@ def _is_words(value: str) -> bool:
     return isinstance(found, list) and all(isinstance(word, str) for word in found)
 
 
+def _is_findings(value: str) -> bool:
+    found = json.loads(value)
+    return isinstance(found, list) and all(
+        isinstance(entry, dict) and all(isinstance(text, str) for text in entry.values()) for entry in found
+    )
+
+
 # What a value must be, where a reader relies on it.
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "state": lambda value: value in _STATES,
     "flags": _is_words,
+    "findings": _is_findings,
     "usage": lambda value: isinstance(json.loads(value), dict),
     "upstream": lambda value: isinstance(json.loads(value), dict),
     "attempts": lambda value: isinstance(json.loads(value), list),

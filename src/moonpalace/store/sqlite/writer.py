@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ _INSERT_EXCHANGE = f"INSERT INTO exchanges (id, run, {', '.join(EXCHANGE)}) VALU
 _UPDATE_EXCHANGE = f"UPDATE exchanges SET {', '.join(f'{c} = ?' for c in EXCHANGE)} WHERE id = ?"
 _INSERT_CONTENT = content.insert("INSERT")
 _REPLACE_CONTENT = content.insert("INSERT OR REPLACE")
+_KEEP = "INSERT OR REPLACE INTO kept (name, key, value, kept_at) VALUES (?, ?, ?, ?)"
+_FORGET = "DELETE FROM kept WHERE name = ? AND key = ?"
 _IN_FLIGHT = "SELECT uid, id FROM exchanges WHERE state = 'in_flight' AND run = ?"
 _INTERRUPT = (
     "UPDATE exchanges SET state = 'interrupted' WHERE state = 'in_flight' AND run = (SELECT id FROM runs WHERE uid = ?)"
@@ -131,6 +133,8 @@ class SqliteWriter:
                     fresh.append((next_id, story))
                     next_id += 1
             elsewhere: dict[int, int] = insert(run_id, fresh, again)
+            if batch.kept:
+                self._keep(batch.kept)
         # Only after the commit: what is undone in the file must not stand here.
         for _, story in again:
             self._open.pop(story.uid, None)
@@ -173,6 +177,15 @@ class SqliteWriter:
                 except _POISON:
                     self._pieces.forget()
         return elsewhere
+
+    def _keep(self, kept: list[tuple[str, str, bytes, int]]) -> None:
+        """What transforms want to know again, in order. A value that SQLite will not have is not kept."""
+        for name, key, value, kept_at in kept:
+            with suppress(*_POISON):
+                if value:
+                    self._db.execute(_KEEP, (name, key, value, kept_at))
+                else:
+                    self._db.execute(_FORGET, (name, key))
 
     def interrupt(self, run: str) -> int:
         """Rows in flight of a run whose journal is gone become interrupted; how many."""

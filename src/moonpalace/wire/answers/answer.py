@@ -45,6 +45,7 @@ class Answer:
     merged: bytes | None = field(
         default=None, compare=False
     )  # the one answer that the events of a stream add up to, as JSON
+    value: dict[str, Any] | None = field(default=None, compare=False, repr=False)  # the whole answer, or that one
 
 
 @dataclass(slots=True)

@@ -2,188 +2,148 @@
 
 1. Each field has one rule, named in the tables below; a field that is not named keeps its last value that is not null.
 2. Choices and tool calls are placed by their index, whatever the order in which they come; gaps are not filled.
-3. The result has the shape of the answer that was not streamed: `message` for `delta`, usage at the top level, no
-   index in tool calls.
+3. The result has the shape of the answer that was not streamed: its `object`, `message` for `delta`, usage at the
+   top level, no index in tool calls.
+4. Usage is that of the top level, else the sum of the choices' own: never both.
+5. A `message` in a chunk is no piece: what it tells stands for what the deltas told before it.
 
 Source: OpenAI API reference (chat, completions); platform.kimi.ai api/chat (2026-09).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..answers.chat import sum_usages
-from .parts import Dict, Merged, Notes, Text, grow, grow_name, in_order, join_texts, set_last, set_once, slot
+from .calls import FUNCTION, grow_calls
+from .content import grow_content
+from .parts import Dict, Fields, Notes, characters, error_of, slot
+from .rules import Table, extend, grow, last, last_told, nest, once, skip, take
 
-Rule = Callable[[Dict, str, object], None]
-
-_TOP_ONCE = frozenset(("id", "object", "created", "model"))
-_CHOICE: dict[str, Rule] = {"text": grow}
-_MESSAGE: dict[str, Rule] = {
-    "role": set_once,
-    "name": set_once,
-    "content": grow,
+_TOP_ONCE = frozenset(("id", "object", "created", "model", "error"))
+_TOP_SKIPPED = frozenset(("choices", "obfuscation"))  # the latter pads a chunk to hide its length
+_AUDIO: Table = {"id": once, "data": grow, "transcript": grow, "expires_at": last}
+_MESSAGE: Table = {
+    "role": once,
+    "name": once,
+    "content": grow_content,
     "reasoning_content": grow,
     "reasoning": grow,
     "refusal": grow,
+    "tool_calls": grow_calls,
+    "function_call": nest(FUNCTION, "function_not_an_object"),
+    "audio": nest(_AUDIO, "audio_not_an_object"),
+    "annotations": extend,
 }
-_CALL: dict[str, Rule] = {"id": set_once, "type": set_once}
-_FUNCTION: dict[str, Rule] = {"name": grow_name, "arguments": grow}
-_LOGPROBS = ("content", "refusal", "tokens", "token_logprobs", "top_logprobs", "text_offset")
+_LOGPROBS: Table = dict.fromkeys(
+    ("content", "reasoning_content", "refusal", "tokens", "token_logprobs", "top_logprobs", "text_offset"), extend
+)
 
 
-def merge_chat(chunks: Iterable[Dict], notes: Notes, *, text: bool = False) -> Merged:
-    """One `chat.completion`, or with `text` one `text_completion`."""
-    top: Dict = {}
-    choices: dict[int, _Choice] = {}
-    for chunk in chunks:
+def _whole_message(target: Dict, key: str, value: object, notes: Notes) -> None:
+    held = target.get("message")
+    if held and type(value) is dict:
+        for name in [name for name in held if value.get(name)]:
+            del held[name]
+            notes.add("whole_message")
+    _DELTA(target, key, value, notes)
+
+
+def _usage(target: Dict, key: str, value: object, notes: Notes) -> None:
+    if type(value) is not dict:
+        if value is not None:
+            notes.add("usage_not_an_object")
+    elif value:
+        target[key] = value
+
+
+_DELTA = nest(_MESSAGE, "delta_not_an_object", under="message")
+_CHOICE: Table = {
+    "index": skip,
+    "delta": _DELTA,
+    "message": _whole_message,
+    "text": grow,
+    "logprobs": nest(_LOGPROBS, "logprobs_not_an_object"),
+    "finish_reason": last_told,
+    "usage": _usage,
+}
+
+
+class ChatMerging:
+    """The merge of one stream. `text`: of legacy text completions."""
+
+    __slots__ = ("_choices", "_notes", "_text", "_top", "error")
+
+    def __init__(self, notes: Notes, *, text: bool = False) -> None:
+        self.error: Any = None
+        self._notes = notes
+        self._text = text
+        self._top: Dict = {}
+        self._choices: dict[int, Fields] = {}
+
+    def add(self, chunk: Dict) -> None:
+        """Take in one chunk."""
+        choices = chunk.get("choices")
+        if not choices and (error := error_of(chunk)) is not None:
+            self.error = error if self.error is None else self.error
+            chunk = chunk if chunk.get("error") else {"error": error}
+        top = self._top
         for key, value in chunk.items():
             if key in _TOP_ONCE:
                 if not top.get(key):
                     top[key] = value
-            elif key != "choices":
-                set_last(top, key, value)
-            elif isinstance(value, list):
-                for position, choice in enumerate(value):
-                    _place(choices, choice, position, notes)
-    if "object" in top:
-        top["object"] = "text_completion" if text else "chat.completion"
-    if not choices:
-        return Merged(top, tuple(notes))
-    done = [choices[index].close(index, text) for index in sorted(choices)]
-    usages = [choice.usage for _, choice in sorted(choices.items()) if choice.usage]
-    usage = top.pop("usage", None)
-    top["choices"] = done
-    if usage or usages:
-        top["usage"] = usage or sum_usages(usages)
-    return Merged(top, tuple(notes))
+                elif key == "id" and type(value) is str and value and value != top[key]:
+                    self._notes.add("id_changed")
+            elif key not in _TOP_SKIPPED and (value is not None or key not in top):
+                top[key] = value
+        if type(choices) is list:
+            for position, choice in enumerate(choices):
+                self._choice(choice, position)
+        elif choices is not None:
+            self._notes.add("choices_not_a_list")
 
-
-def _place(choices: dict[int, _Choice], choice: object, position: int, notes: Notes) -> None:
-    if not isinstance(choice, dict):
-        notes.add("choice_not_an_object")
-        return
-    index = choice.get("index", position)
-    if type(index) is int and index in choices:
-        choices[index].add(choice)
-    # The type of `slot` is about plain objects; a choice keeps more state, so only its check is used.
-    elif slot({}, index, notes, "choice_index") is not None:
-        choices.setdefault(index, _Choice(notes)).add(choice)
-
-
-class _Choice:
-    """One choice as it grows."""
-
-    __slots__ = ("_calls", "_fields", "_function", "_last", "_logprobs", "_message", "_notes", "usage")
-
-    def __init__(self, notes: Notes) -> None:
-        self.usage: Dict | None = None
-        self._notes = notes
-        self._fields: Dict = {}
-        self._message: Dict = {}
-        self._calls: dict[int, Dict] = {}
-        self._function: Dict = {}  # the legacy function_call
-        self._last: int | None = None
-        self._logprobs: Dict | None = None
-
-    def add(self, choice: Dict) -> None:
-        """Take in what one chunk says of this choice."""
-        for key, value in choice.items():
-            if key == "delta" or key == "message":
-                self._delta(value)
-            elif key == "usage":
-                self.usage = value if isinstance(value, dict) and value else self.usage
-            elif key == "logprobs" and isinstance(value, dict):
-                self._more_logprobs(value)
-            elif key != "index":
-                _CHOICE.get(key, set_last)(self._fields, key, value)
-
-    def _delta(self, delta: object) -> None:
-        if not isinstance(delta, dict):
-            if delta is not None:
-                self._notes.add("delta_not_an_object")
+    def _choice(self, choice: object, position: int) -> None:
+        if type(choice) is not dict:
+            self._notes.add("choice_not_an_object")
             return
-        message = self._message
-        for key, value in delta.items():
-            if type(value) is str and type(held := message.get(key)) is Text:
-                held.append(value)  # a text that has begun to grow: nothing else is such a list
-            elif key == "tool_calls":
-                for call in value if isinstance(value, list) else ():
-                    self._call(call)
-            elif key == "function_call" and isinstance(value, dict):
-                _apply(_FUNCTION, self._function, value)
-            else:
-                _MESSAGE.get(key, set_last)(message, key, value)
+        index = choice.get("index")
+        fields = self._choices.get(index) if type(index) is int else None
+        if fields is None:
+            if "index" not in choice:
+                self._notes.add("choice_without_index")
+                index = position
+            fields = slot(self._choices, index, self._notes, "choice_index")
+        if fields is not None:
+            take(_CHOICE, fields, choice, self._notes)
 
-    def _call(self, call: object) -> None:
-        if not isinstance(call, dict):
-            self._notes.add("tool_call_not_an_object")
-            return
-        index = call["index"] if "index" in call else self._by_id(call.get("id"))
-        place = slot(self._calls, index, self._notes, "tool_call_index")
-        if place is None:
-            return
-        self._last = index
-        for key, value in call.items():
-            if key == "function" and isinstance(value, dict):
-                if not isinstance(place.get("function"), dict):
-                    place["function"] = {}
-                _apply(_FUNCTION, place["function"], value)
-            elif key == "function":
-                self._notes.add("function_not_an_object")
-            elif key != "index":
-                _CALL.get(key, set_last)(place, key, value)
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that came has a finish reason."""
+        choices = self._choices.values()
+        return bool(choices) and all([choice.get("finish_reason") for choice in choices])
 
-    def _by_id(self, call_id: object) -> int | None:
-        """The place of a call sent without index: the one of its id, a new one for a new id, else the last one's."""
-        if not call_id:
-            return self._last
-        known = [index for index, call in self._calls.items() if call.get("id") == call_id]
-        return known[0] if known else max(self._calls, default=-1) + 1
+    def characters(self) -> int:
+        """Of all choices."""
+        return characters(self._choices.values())
 
-    def _more_logprobs(self, value: Dict) -> None:
-        held = self._logprobs = self._logprobs if self._logprobs is not None else {}
-        for key, more in value.items():
-            if key in _LOGPROBS and isinstance(more, list) and isinstance(held.get(key), list):
-                held[key] = _extended(held[key], more)
-            else:
-                set_last(held, key, _Tokens(more) if isinstance(more, list) else more)
+    def close(self) -> Dict:
+        """One `chat.completion`, or one `text_completion`."""
+        top = {"object": "", **self._top} if "object" not in self._top else dict(self._top)
+        top["object"] = "text_completion" if self._text else "chat.completion"
+        usage = top.pop("usage", None)
+        choices = [(index, self._choices[index].whole()) for index in sorted(self._choices)]
+        usages = [choice.pop("usage") for _, choice in choices if "usage" in choice]
+        if usages and not (type(usage) is dict and usage):
+            usage = sum_usages(usages)
+        top["choices"] = [self._close(index, choice) for index, choice in choices]
+        if usage is not None:
+            top["usage"] = usage
+        return top
 
-    def close(self, index: int, text: bool) -> Dict:
-        """The whole choice."""
-        fields = join_texts(self._fields)
-        message = join_texts(self._message)
-        if self._calls:
-            message["tool_calls"] = [_close_call(call) for call in in_order(self._calls)]
-        if self._function:
-            message["function_call"] = join_texts(self._function)
-        done: Dict = {"index": index}
-        if message or not text:
-            done["message"] = message
-        if self._logprobs is not None:
-            fields["logprobs"] = self._logprobs
+    def _close(self, index: int, fields: Dict) -> Dict:
+        message = fields.pop("message", None)
         finish = fields.pop("finish_reason", None)
-        return {**done, **fields, "finish_reason": finish}
-
-
-class _Tokens(list[Any]):
-    """A list of our own, which may grow in place: the chunks that were handed in are left as they are."""
-
-
-def _extended(held: list[Any], more: list[Any]) -> list[Any]:
-    grown = held if type(held) is _Tokens else _Tokens(held)
-    grown.extend(more)
-    return grown
-
-
-def _close_call(call: Dict) -> Dict:
-    function = call.get("function")
-    if isinstance(function, dict):
-        join_texts(function)
-    return join_texts(call)
-
-
-def _apply(rules: dict[str, Rule], target: Dict, values: Dict) -> None:
-    for key, value in values.items():
-        rules.get(key, set_last)(target, key, value)
+        start: Dict = {"index": index}
+        if message or not self._text:
+            start["message"] = message or {}
+        return {**start, **fields, "finish_reason": finish}

@@ -1,13 +1,16 @@
-"""What the merges of all APIs have in common: text that grows, places in lists, remarks.
+"""What an answer is made of while it grows: texts, lists, objects, places in lists, remarks.
 
 1. A text grows as a list of pieces and is joined once: a stream of a million small pieces costs a million steps.
 2. A list is built by index, whatever the order; an index of 1,024 or more, below 0 or of another type has no place.
+3. What grows is ours alone: never an object of an event, never an object of a result.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..answers.answer import is_index
 
@@ -22,6 +25,21 @@ class Merged:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of an answer came: events, and characters of its texts."""
+
+    events: int
+    characters: int
+
+    def __str__(self) -> str:
+        return f"{_counted(self.events, 'event')}, {_counted(self.characters, 'character')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 class Notes(list[str]):
     """Remarks, each kept once."""
 
@@ -31,58 +49,117 @@ class Notes(list[str]):
             self.append(text)
 
 
-class Text(list[str]):
+class Merging(Protocol):
+    """The merge of one API's events as far as it has come."""
+
+    error: Any
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer says of itself that it is whole."""
+
+    def add(self, event: Dict, /) -> None:
+        """Take in one event."""
+
+    def characters(self) -> int:
+        """How much text came."""
+
+    def close(self) -> Dict:
+        """The answer as far as it came; more may be added after."""
+
+
+class Grown:
+    """What grows. No value of an event is one."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def whole(self) -> Any:
+        """The JSON value that it amounts to."""
+
+    def characters(self) -> int:
+        """How much text is in it."""
+        return 0
+
+
+class Text(list[str], Grown):
     """Pieces of a text."""
 
+    __slots__ = ()
 
-def grow(target: Dict, key: str, piece: object) -> None:
-    """Append a piece to a text; what is no text is kept if there is nothing else (a null, a list of parts)."""
-    held = target.get(key)
-    if type(piece) is str:
-        if type(held) is Text:
-            held.append(piece)
-        else:
-            target[key] = Text([held, piece]) if type(held) is str else Text([piece])
-    elif piece is not None or key not in target:
-        target[key] = piece
+    def whole(self) -> str:
+        """The pieces as one string."""
+        return "".join(self)
+
+    def characters(self) -> int:
+        """The length of all pieces."""
+        return sum(map(len, self))
 
 
-def set_once(target: Dict, key: str, value: object) -> None:
-    """Keep the first value that is not empty."""
-    if not target.get(key):
-        target[key] = value
+class Name(Text):
+    """Pieces of a name, which may be sent again whole; its length is kept, so that few pieces need a comparison."""
+
+    __slots__ = ("length",)
+
+    def __init__(self, piece: str) -> None:
+        super().__init__((piece,))
+        self.length = len(piece)
+
+    def characters(self) -> int:
+        """The length of the name."""
+        return self.length
 
 
-def set_last(target: Dict, key: str, value: object) -> None:
-    """Keep the last value that is not null."""
-    if value is not None or key not in target:
-        target[key] = value
+class Items(list[Any], Grown):
+    """A list that is extended."""
+
+    __slots__ = ()
+
+    def whole(self) -> list[Any]:
+        """A list that will not grow."""
+        return list(self)
 
 
-def grow_name(target: Dict, key: str, piece: object) -> None:
-    """A name that comes in pieces is joined; one that is sent again whole stays as it is."""
-    held = target.get(key)
-    whole = "".join(held) if type(held) is Text else held
-    if piece != whole and piece != "":
-        grow(target, key, piece)
+class Fields(dict[str, Any], Grown):
+    """An object whose fields grow."""
+
+    __slots__ = ()
+
+    def whole(self) -> Dict:
+        """The object with every field whole."""
+        return {key: value.whole() if isinstance(value, Grown) else value for key, value in self.items()}
+
+    def characters(self) -> int:
+        """Of all fields together."""
+        return characters(self.values())
 
 
-def slot(places: dict[int, Dict], index: object, notes: Notes, remark: str) -> Dict | None:
+def characters(values: Iterable[object]) -> int:
+    """How much text is in those of the values that grow."""
+    return sum([value.characters() for value in values if isinstance(value, Grown)])
+
+
+def slot(places: dict[int, Fields], index: object, notes: Notes, remark: str) -> Fields | None:
     """The object at that place, made if it is new; None, with a remark, if there can be no such place."""
     if not is_index(index):
         notes.add(remark)
         return None
-    return places.setdefault(index, {})  # type: ignore[arg-type]
+    return places.setdefault(index, Fields())  # type: ignore[arg-type]
 
 
-def in_order(places: dict[int, Dict]) -> list[Dict]:
-    """The objects by place."""
-    return [places[index] for index in sorted(places)]
+def in_order(places: dict[int, Fields]) -> list[Dict]:
+    """The objects by place, whole."""
+    return [places[index].whole() for index in sorted(places)]
 
 
-def join_texts(target: Dict) -> Dict:
-    """The same object with every grown text as one string."""
-    for key, value in target.items():
-        if type(value) is Text:
-            target[key] = "".join(value)
-    return target
+def error_of(event: Dict) -> Any:
+    """The error that an event carries, as it was told; None if it carries none.
+
+    It stands under `error`, or is the event itself (`"type": "error"` of Responses, `"object": "error"` of vLLM).
+    """
+    if event.get("error"):
+        return event["error"]
+    for key in ("type", "object"):
+        if event.get(key) == "error":
+            return {name: value for name, value in event.items() if name != key} or None
+    return None

@@ -9,18 +9,23 @@ Source: OpenAI API reference, "Responses", streaming events (2026).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ..answers.responses import FINAL
-from .parts import Dict, Merged, Notes, grow, in_order, join_texts, set_last, slot
+from .parts import Dict, Fields, Grown, Notes, characters, error_of, in_order, slot
+from .rules import extend, grow, last
 
 # event → (list of the item, index within it, type of the part, field that grows)
-_PARTS = {
+_TEXTS = {
     "response.output_text": ("content", "content_index", "output_text", "text"),
     "response.refusal": ("content", "content_index", "refusal", "refusal"),
     "response.reasoning_text": ("content", "content_index", "reasoning_text", "text"),
     "response.reasoning_summary_text": ("summary", "summary_index", "summary_text", "text"),
+}
+_PARTS = {
+    "response.content_part": ("content", "content_index"),
+    "response.reasoning_summary_part": ("summary", "summary_index"),
+    "response.output_text.annotation": ("content", "content_index"),
 }
 _FIELDS = {
     "response.function_call_arguments": "arguments",
@@ -30,68 +35,108 @@ _FIELDS = {
 }
 
 
-def merge_responses(events: Iterable[Dict], notes: Notes) -> Merged:
-    """One `response`."""
-    base: Dict = {}
-    items: dict[int, _Item] = {}
-    for event in events:
+class ResponsesMerging:
+    """The merge of one stream."""
+
+    __slots__ = ("_base", "_items", "_notes", "error", "finished")
+
+    def __init__(self, notes: Notes) -> None:
+        self.error: Any = None
+        self.finished = False
+        self._notes = notes
+        self._base: Dict = {}
+        self._items: dict[int, _Item] = {}
+
+    def add(self, event: Dict) -> None:
+        """Take in one event. What comes after the final one is not looked at."""
+        if self.finished:
+            return
         kind = event.get("type")
-        kind = kind if isinstance(kind, str) else ""
+        kind = kind if type(kind) is str else ""
         response = event.get("response")
-        if isinstance(response, dict):
-            base = dict(response)
-            if kind in FINAL:
-                break
-        elif kind == "error":
-            base["error"] = event.get("error") or {key: value for key, value in event.items() if key != "type"}
-        elif "output_index" in event:
+        if type(response) is dict:
+            self._base = dict(response)
+            self._fail(response.get("error") or None)
+            self.finished = kind in FINAL
+        elif "output_index" in event and kind != "error":
             index = event["output_index"]
-            if slot({}, index, notes, "output_index") is not None:
-                items.setdefault(index, _Item()).add(kind, event, notes)
-    if items and not base.get("output"):
-        base["output"] = [items[index].close() for index in sorted(items)]
-    return Merged({"object": "response", **base}, tuple(notes))
+            if slot({}, index, self._notes, "output_index") is not None:
+                self._items.setdefault(index, _Item()).add(kind, event, self._notes)
+        elif (error := error_of(event)) is not None:
+            self._base["error"] = error
+            self._fail(error)
+
+    def _fail(self, error: Any) -> None:
+        self.error = error if self.error is None else self.error
+
+    def characters(self) -> int:
+        """Of all output items."""
+        return characters(self._items.values())
+
+    def close(self) -> Dict:
+        """One `response`."""
+        base = dict(self._base)
+        if self._items and not base.get("output"):
+            base["output"] = [self._items[index].whole() for index in sorted(self._items)]
+        return {"object": "response", **base}
 
 
-class _Item:
-    """One output item as it grows."""
+class _Item(Grown):
+    """One output item."""
 
     __slots__ = ("_fields", "_parts")
 
     def __init__(self) -> None:
-        self._fields: Dict = {}
-        self._parts: dict[str, dict[int, Dict]] = {}
+        self._fields = Fields()
+        self._parts: dict[str, dict[int, Fields]] = {}
 
     def add(self, kind: str, event: Dict, notes: Notes) -> None:
         """Take in one event about this item."""
         stem, _, step = kind.rpartition(".")
         if stem == "response.output_item":
-            if isinstance(event.get("item"), dict):
-                self._fields = dict(event["item"])
+            if type(event.get("item")) is dict:
+                self._fields = Fields(event["item"])
                 self._parts = {} if step == "done" else self._parts
         elif stem in _FIELDS:
-            self._grow(self._fields, _FIELDS[stem], step, event)
-        elif stem in _PARTS:
-            group, index, part_type, field = _PARTS[stem]
+            _grow(self._fields, _FIELDS[stem], step, event, notes)
+        elif stem in _TEXTS:
+            group, index, part_type, field = _TEXTS[stem]
             part = slot(self._parts.setdefault(group, {}), event.get(index), notes, index)
             if part is not None:
                 part.setdefault("type", part_type)
-                self._grow(part, field, step, event)
+                _grow(part, field, step, event, notes)
+        elif stem in _PARTS:
+            group, index = _PARTS[stem]
+            part = slot(self._parts.setdefault(group, {}), event.get(index), notes, index)
+            if part is not None:
+                _part(part, step, event, notes)
 
-    def _grow(self, target: Dict, field: str, step: str, event: Dict) -> None:
-        if step == "delta":
-            grow(target, field, event.get("delta"))
-        elif step == "done":
-            set_last(target, field, event.get(field))
-
-    def close(self) -> Dict:
-        """The whole item."""
-        item: Dict = join_texts(self._fields)
+    def whole(self) -> Dict:
+        """The item with its parts."""
+        item = self._fields.whole()
         for group, parts in self._parts.items():
             if not item.get(group):
-                item[group] = _joined(parts)
+                item[group] = in_order(parts)
         return item
 
+    def characters(self) -> int:
+        """Of its fields and its parts."""
+        parts = sum([characters(parts.values()) for parts in self._parts.values()])
+        return self._fields.characters() + parts
 
-def _joined(parts: dict[int, Dict]) -> list[Any]:
-    return [join_texts(part) for part in in_order(parts)]
+
+def _grow(target: Dict, field: str, step: str, event: Dict, notes: Notes) -> None:
+    if step == "delta":
+        grow(target, field, event.get("delta"), notes)
+    elif step == "done":
+        last(target, field, event.get(field), notes)
+
+
+def _part(part: Fields, step: str, event: Dict, notes: Notes) -> None:
+    """What its own events say of a part: its fields, or one annotation of its text."""
+    if "annotation" in event:
+        extend(part, "annotations", [event["annotation"]], notes)
+    elif type(event.get("part")) is dict:
+        kept = {} if step == "done" else dict(part)
+        part.clear()
+        part.update({**event["part"], **kept})

@@ -1,0 +1,398 @@
+"""An exchange that transforms have a part in: their effects carried out, their units delivered.
+
+1. A request that a session wants is held until it is whole, then prepared, then sent. One that is too long to be held
+   goes as it is.
+2. Calls of our own are waited for during `WAIT_SECONDS` in all, then the request goes without.
+3. What is told, sent and delivered is left on record apart; while the client gets just what was told it is recorded
+   once.
+4. The answer ends when the sessions say so: an `End` before the API's own end closes the upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from ..core.exchange import Failure, Stage
+from ..core.headers import HeaderLine
+from ..journal.records import ASKED, DELIVERED, SENT, TOLD
+from ..net.listener import ClientConnection
+from ..net.origin import Origin
+from ..net.upstream import UpstreamConnection
+from ..transforms.base import Abort, Asked, Behind, Call, Effect, End, Head, Load, Prepare, Reply, Save, Scan, Unit
+from ..transforms.pipeline import Passage
+from ..wire import http1
+from .driver import Flow
+from .heads import Edit, to_client
+from .own import make_call
+
+if TYPE_CHECKING:
+    from .server import Proxy
+
+REQUEST_LIMIT = 64 * 1024 * 1024
+SAW_LIMIT = 1024 * 1024
+WAIT_SECONDS = 1.8
+BEHIND_SECONDS = 30.0
+_SWALLOWED = Failure(Stage.READ_BODY, "error", "the answer got lost in the proxy")
+_OF_THE_BODY = frozenset((b"content-md5", b"digest", b"content-digest", b"repr-digest", b"trailer"))
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+
+
+class ChangedFlow(Flow):
+    """See the module."""
+
+    _held: list[bytes] | None = None  # the request's pieces while it is held
+    _held_size = 0
+    _steps: Prepare | None = None
+    _wait_until = 0.0
+    _asked: Asked | None = None  # as it is to be sent
+    _new_body = False
+    _answering = False  # the answer goes through the passage
+    _mirrors = True  # the client got just what was told
+    _own_pieces = False  # what it got instead is on record piece by piece
+    _out_trailers: Sequence[HeaderLine] = ()
+
+    def __init__(self, proxy: Proxy, client: ClientConnection, head: http1.RequestHead, passage: Passage) -> None:
+        super().__init__(proxy, client, head)
+        self._passage = passage
+
+    # --- the request
+
+    def begin(self, body: bytes | None) -> None:
+        """The head is here, perhaps with all of its body."""
+        if not self._passage.wants_request:
+            if body is not None and len(body) <= SAW_LIMIT:
+                self._passage.saw(body)
+            self._begin_plain(body)
+            return
+        proxy, head, scribe = self._proxy, self._head, self._proxy.scribe
+        if head.framing == http1.LENGTH and head.length > REQUEST_LIMIT:
+            self._passage.skip_request()
+            self._begin_plain(body)
+            return
+        at_ns, target = proxy.clock_ns(), head.target
+        refusal = self._refusal()
+        self._route = route = proxy.routes.pick(head.target)
+        self._asked_done = body is not None
+        self._note = note = proxy.note(self._client, head, target, at_ns)
+        proxy.flows.add(self)
+        scribe.leave(scribe.arrived, note, route.origin.base_url, route.name)
+        if refusal is not None:
+            self._refuse(refusal)
+        elif body is not None:
+            scribe.leave_piece(len(body), scribe.body, note, ASKED, head, body, proxy.clock_ns())
+            self._prepare(body)
+        else:
+            self._stage = Stage.READ_REQUEST
+            self._held = []
+            if head.expect_continue:
+                self._continue()
+
+    def _begin_plain(self, body: bytes | None) -> None:
+        self._answering = self._passage.starts()
+        super().begin(body)
+
+    def asked_body(self, data: bytes) -> None:
+        """A piece of the request's body came."""
+        held = self._held
+        if held is None or self.over:
+            super().asked_body(data)
+            return
+        held.append(data)
+        self._held_size += len(data)
+        self._asked_pieces = True
+        proxy, scribe = self._proxy, self._proxy.scribe
+        scribe.leave_piece(len(data), scribe.piece, self._note, ASKED, self._head, data, proxy.clock_ns())
+        if self._held_size > REQUEST_LIMIT:
+            self._held = None
+            self._passage.skip_request()
+            self._send(held)
+
+    def asked_end(self, trailers: list[HeaderLine]) -> None:
+        """The request is whole."""
+        held = self._held
+        if held is None or self.over:
+            super().asked_end(trailers)
+            return
+        self._asked_done = True
+        self._asked_trailers = trailers
+        proxy, scribe = self._proxy, self._proxy.scribe
+        if held or trailers:
+            scribe.leave(scribe.body_end, self._note, ASKED, self._head, trailers, proxy.clock_ns())
+        self._held = None
+        self._prepare(held[0] if len(held) == 1 else b"".join(held))
+
+    def flush_asked(self) -> None:
+        """What one read of the client brought goes to the upstream, if it is to be sent at all yet."""
+        if self._held is None:
+            super().flush_asked()
+
+    def _prepare(self, body: bytes) -> None:
+        head, proxy = self._head, self._proxy
+        asked = Asked(
+            head.method, head.target.partition(b"?")[0], body, self._who(), self._route.origin.base_url,
+            proxy.wall_ns() / 1e9, head.get(b"content-encoding") is not None,
+        )  # fmt: skip
+        self._asked = asked
+        self._steps = self._passage.prepare(asked)
+        self._wait_until = proxy.loop.time() + WAIT_SECONDS
+        self._advance(None)
+
+    def _who(self) -> bytes:
+        """What stands for the key that the request goes out with."""
+        fingerprint = self._proxy.redactor.fingerprint
+        key = self._route.key if self.use_key else None
+        if key is not None:
+            return fingerprint(key)
+        told = self._head.get(b"authorization") or self._head.get(b"x-api-key") or self._head.get(b"api-key")
+        word = told.partition(b" ")[2].strip() if told and b" " in told else told
+        return fingerprint(word) if word else b""
+
+    def _advance(self, result: object) -> None:
+        """Carry out effects until one has to be waited for, or the request is ready."""
+        steps = self._steps
+        assert steps is not None
+        try:
+            while True:
+                effect = steps.send(result)
+                if type(effect) is Call:
+                    left = self._wait_until - self._proxy.loop.time()
+                    if left > 0 and not self.over:
+                        make_call(self._proxy, self._route, self._head, self.use_key, effect, left, self._advance)
+                        return
+                    result = None
+                else:
+                    result = self._carry_out(effect)
+        except StopIteration as stop:
+            self._steps = None
+            if self.over:
+                return
+            before, self._asked = self._asked, stop.value
+            self._new_body = stop.value.body is not (before.body if before else None)
+            self._send([stop.value.body])
+
+    def _carry_out(self, effect: Effect) -> object:
+        keeps = self._proxy.keeps
+        if type(effect) is Load:
+            return keeps.load(effect.table, effect.keys)
+        if type(effect) is Scan:
+            return keeps.scan(effect.table, effect.prefix)
+        if type(effect) is Save:
+            keeps.save(effect.table, effect.key, effect.value)
+        elif type(effect) is Behind:
+            make_call(
+                self._proxy, self._route, self._head, self.use_key, effect.call, BEHIND_SECONDS, _unheard
+            )  # fmt: skip
+        return None
+
+    def _send(self, pieces: list[bytes]) -> None:
+        """The request goes out: on an idle connection, or on a new one."""
+        self._answering = self._passage.starts()
+        if self._new_body:
+            self._asked_chunked = False
+        else:
+            self._asked_chunked = self._head.framing == http1.CHUNKED
+        if self._head.framing == http1.NONE and not self._new_body:
+            pieces = []
+        proxy = self._proxy
+        connection = self._route.origin.take(proxy.now())
+        if connection is None:
+            self._stage = Stage.RESOLVE
+            self._waiting = pieces
+            if not self._asked_done:
+                self._client.pause()
+            self._task = proxy.loop.create_task(self._connect())
+            return
+        edit = self._send_head(connection)
+        for piece in pieces:
+            self._send_body(piece)
+        if self._asked_done:
+            self._send_end()
+        else:
+            self.flush_asked()
+        self._leave_sent(connection, edit, "")
+
+    def _edit(self, origin: Origin) -> Edit:
+        edit, asked = super()._edit(origin), self._asked
+        if asked is None:
+            return edit
+        names = asked.drop | {b"expect"}  # we have the whole of it already
+        if self._new_body:
+            names |= _OF_THE_BODY | _FRAMING
+        if names:
+            edit.leave_out(self._head.lines, names)
+        if self._new_body:
+            edit.append(b"Content-Length: %d" % len(asked.body))
+        for line in asked.add:
+            edit.append(line)
+        return edit
+
+    def _leave_sent(self, connection: UpstreamConnection, edit: Edit, tls: str) -> None:
+        super()._leave_sent(connection, edit, tls)
+        if self._new_body and self._asked is not None:
+            body, proxy, scribe = self._asked.body, self._proxy, self._proxy.scribe
+            scribe.leave_piece(len(body), scribe.body, self._note, SENT, self._head, body, proxy.clock_ns())
+
+    def _about(self, connection: UpstreamConnection, tls: str) -> dict[str, object]:
+        return {**super()._about(connection, tls), **self._passage.about()}
+
+    # --- the answer
+
+    def told_head(self, head: http1.ResponseHead) -> None:
+        """The answer's head."""
+        if not self._answering:
+            super().told_head(head)
+            return
+        self._begin_told(head)
+        units = self._passage.head(head)
+        if units and type(units[0]) is Head and not self._head_out:
+            line, edit = self._put_head(units[0])
+            at_ns = self._proxy.clock_ns()
+            self._proxy.scribe.leave(self._proxy.scribe.told, self._note, head, line, edit, at_ns)
+            units = units[1:]
+        else:
+            self._proxy.scribe.leave(self._proxy.scribe.told_alone, self._note, head, self._proxy.clock_ns())
+        if units:
+            self._deliver(units, b"")
+
+    def told_body(self, data: bytes) -> None:
+        """A piece of the answer."""
+        if not self._answering:
+            super().told_body(data)
+            return
+        proxy, scribe = self._proxy, self._proxy.scribe
+        self._told_pieces = True
+        scribe.leave_piece(len(data), scribe.piece, self._note, TOLD, self._told_head, data, proxy.clock_ns())
+        self._deliver(self._passage.body(data), data)
+
+    def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
+        """Head and body in one piece."""
+        if not self._answering:
+            super().told_whole(head, body)
+            return
+        self.told_head(head)
+        if not self.over:
+            proxy, scribe = self._proxy, self._proxy.scribe
+            scribe.leave_piece(len(body), scribe.body, self._note, TOLD, head, body, proxy.clock_ns())
+            self._deliver(self._passage.body(body), body)
+        if not self.over and self._upstream is not None:
+            self.told_end([], False)
+
+    def told_end(self, trailers: list[HeaderLine], extra: bool) -> None:
+        """The answer is whole."""
+        if not self._answering:
+            super().told_end(trailers, extra)
+            return
+        if self._upstream is None:
+            return  # the sessions ended it before
+        if self._told_pieces or trailers:
+            proxy, scribe = self._proxy, self._proxy.scribe
+            scribe.leave(scribe.body_end, self._note, TOLD, self._told_head, trailers, proxy.clock_ns())
+        self._release(extra=extra)
+        if self._mirrors:
+            self._out_trailers = trailers
+        self._deliver(self._passage.end(), b"")
+        if not self.over and not self._full_end:
+            self._fail(_SWALLOWED)
+
+    def told_failed(self, failure: Failure) -> None:
+        """The answer will not come, or not whole."""
+        if not self._answering or self._told_head is None:
+            super().told_failed(failure)
+            return
+        self._upstream = None
+        self._deliver(self._passage.failed(failure), b"")
+        if not self.over and not self._full_end:
+            self._fail(failure)
+
+    def _deliver(self, units: Sequence[Unit], told: bytes) -> None:
+        """To the client with what comes out of the passage. `told`: the bytes that went in, for the record."""
+        pieces: list[bytes] = []
+        last: End | Abort | None = None
+        for unit in units:
+            if isinstance(unit, Head):
+                line, edit = self._put_head(unit)
+                proxy, scribe = self._proxy, self._proxy.scribe
+                scribe.leave(scribe.delivered, self._note, unit.told, line, edit, proxy.clock_ns())
+            elif isinstance(unit, (End, Abort)):
+                last = unit
+                break
+            elif unit.raw:
+                pieces.append(unit.raw)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if data and self._head_out:
+            self._down.append(http1.chunk(data) if self._chunked_out else data)
+        if type(last) is End and self._chunked_out:
+            self._down.append(http1.last_chunk(self._out_trailers if self._mirrors and data == told else ()))
+        self.flush_told()
+        self._leave_delivered(data, told, whole=type(last) is End and not self._delivered)
+        if type(last) is End:
+            self._end_here()
+        elif type(last) is Abort:
+            self._fail(last.failure)
+
+    def _leave_delivered(self, data: bytes, told: bytes, whole: bool) -> None:
+        """The record of it, where it is not what was told."""
+        proxy, scribe = self._proxy, self._proxy.scribe
+        if self._mirrors and data != told:
+            self._mirrors = False
+            if self._delivered:
+                scribe.leave(scribe.continued, self._note, DELIVERED, TOLD, self._delivered)
+        self._delivered += len(data)
+        if data and not self._mirrors:
+            word = scribe.body if whole else scribe.piece
+            scribe.leave_piece(len(data), word, self._note, DELIVERED, self._told_head, data, proxy.clock_ns())
+            self._own_pieces = not whole
+
+    def _put_head(self, unit: Head) -> tuple[bytes, Edit]:
+        """The client's head. Gives the status line, and what was changed in the API's."""
+        told, proxy, asked = unit.told, self._proxy, self._head
+        self._head_out = True
+        if proxy.draining or not self._asked_done:
+            self._keep = False
+        undone = b"content-length" in unit.drop and unit.length is None  # we do not know how long it will be
+        has_body = unit.length is None and (told.framing in (http1.CHUNKED, http1.CLOSE) or undone)
+        self._chunked_out = chunked = has_body and asked.minor == 1
+        if has_body and not chunked:
+            self._keep = False
+        edit = to_client(told, chunked=chunked, minor=asked.minor, own=self._own_lines())
+        drop = unit.drop | _FRAMING if unit.length is not None else unit.drop
+        if drop:
+            edit.leave_out(told.lines, drop)
+        for line in unit.add:
+            edit.append(line)
+        if unit.length is not None:
+            edit.append(b"Content-Length: %d" % unit.length)
+        line = told.start if told.minor == 1 else b"HTTP/1.1 %d %b" % (told.status, told.reason)
+        if unit.status != told.status:
+            line = b"HTTP/1.1 %d %b" % (unit.status, _phrase(unit.status))
+        self._down.append(http1.head_bytes(line, edit.wire(told.lines)))
+        return line, edit
+
+    def _end_here(self) -> None:
+        """The client has all that it will get."""
+        if self._own_pieces:
+            proxy, scribe = self._proxy, self._proxy.scribe
+            scribe.leave(scribe.body_end, self._note, DELIVERED, self._told_head, [], proxy.clock_ns())
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:  # it would go on
+            upstream.abort()
+        self._delivered_all()
+
+    def _close(self) -> None:
+        flags, saves = self._passage.close()
+        self._flags += flags
+        for save in saves:
+            self._proxy.keeps.save(save.table, save.key, save.value)
+
+
+def _unheard(_: Reply | None) -> None:
+    """Nobody waits for that reply."""
+
+
+def _phrase(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b"Error"

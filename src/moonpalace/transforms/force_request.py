@@ -1,0 +1,75 @@
+"""A request for an unstreamed answer made into one for a stream.
+
+1. Only top-level members change: `stream`, and for chat `stream_options.include_usage`. Every other member keeps its
+   place and its bytes (numbers of any size, escapes, blanks inside of it, octets that are not UTF-8); blanks between
+   members go. Of a member that is given twice the last counts, as for JSON readers, and goes out once.
+2. `stream` absent, null or false is forced. true needs nothing. Any other value, `stream_options` that are no object,
+   and what is no JSON object at all are for the API to judge: they stay as they are.
+3. JSON is what RFC 8259 says, lone surrogates (`"\\ud83d"`) included: a client that cuts a text between two of them
+   sends one with every request from then on. Nesting beyond the interpreter's recursion limit is not looked into.
+
+Source: RFC 8259 sections 4 and 8; platform.kimi.ai api/chat, Anthropic Messages reference (2026-09).
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from ..wire.lenient import BAD_JSON
+
+FORCED, STREAMS, UNFIT = "forced", "streams", "unfit"
+
+_Members = dict[str, msgspec.Raw]
+_read = msgspec.json.Decoder(_Members).decode
+_write = msgspec.json.Encoder().encode
+_TRUE = msgspec.Raw(b"true")
+_UNFORCED = (None, b"null", b"false")
+# Escapes of surrogates: what is no pair is found as its backslash. Escaped backslashes are skipped on the way.
+_SURROGATES = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\(?=u[dD][89a-fA-F])", re.DOTALL)
+
+
+def force(body: bytes, *, usage: bool) -> tuple[str, bytes]:
+    """FORCED and the new body; STREAMS or UNFIT and the old one. `usage`: the stream is to tell it (chat)."""
+    try:
+        return _force(body, usage)
+    except BAD_JSON:
+        pass
+    if rb"\ud" not in body and rb"\uD" not in body:
+        return UNFIT, body
+    mark = _mark(body)
+    try:
+        result, forced = _force(_SURROGATES.sub(lambda found: mark if found[0] == b"\\" else found[0], body), usage)
+    except BAD_JSON:
+        return UNFIT, body
+    return result, forced.replace(mark, b"\\") if result is FORCED else body
+
+
+def _force(body: bytes, usage: bool) -> tuple[str, bytes]:
+    """Raises: BAD_JSON."""
+    members = _read(body)
+    stream = _bytes(members.get("stream"))
+    if stream == b"true":
+        return STREAMS, body
+    if stream not in _UNFORCED:
+        return UNFIT, body
+    members["stream"] = _TRUE
+    if usage:
+        options = members.get("stream_options")
+        held: _Members = {} if _bytes(options) in (None, b"null") else _read(options)  # type: ignore[arg-type]
+        held["include_usage"] = _TRUE
+        members["stream_options"] = msgspec.Raw(_write(held))
+    return FORCED, _write(members)
+
+
+def _bytes(raw: msgspec.Raw | None) -> bytes | None:
+    return None if raw is None else bytes(raw)
+
+
+def _mark(body: bytes) -> bytes:
+    """What stands for a backslash and occurs nowhere in this body."""
+    number = 0
+    while (mark := b"<%d>" % number) in body:
+        number += 1
+    return mark
