@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.finding import Finding
+from ..rules import Subject, findings_of
 from ..store import timeline
 from ..wire.answers.answer import Answer
 from ..wire.completion import read_answer, read_request
@@ -22,6 +24,7 @@ from .open import Side
 _TOLD_CHUNK = timeline.CHUNK + 2
 _TOLD_END = timeline.BODY_END + 2
 _NS = 1_000_000_000
+_NO_ANSWER = Answer("other")
 
 
 class Reading:
@@ -31,6 +34,7 @@ class Reading:
         "cached_tokens",
         "completion_tokens",
         "end_ns",
+        "findings",
         "finish_reason",
         "first_ns",
         "flags",
@@ -51,6 +55,7 @@ class Reading:
         self.cached_tokens: int | None = None
         self.finish_reason: str | None = None
         self.flags: tuple[str, ...] = ()
+        self.findings: tuple[Finding, ...] = ()
         self.completion_tokens: int | None = None
         self.streamed = False
         self.first_ns: int | None = None
@@ -83,8 +88,14 @@ def read(
     told_side: Side | None,
     path: str,
     events: Sequence[int],
+    *,
+    flags: tuple[str, ...] = (),
+    repetition: tuple[float, int] | None = None,
 ) -> Reading:
-    """Read both bodies. Never fails: what trips the analysis is flagged `not_understood`."""
+    """Read both bodies, and judge the answer. Never fails: what trips the analysis is flagged `not_understood`.
+
+    `flags`: what the traffic side remarked on. `repetition`: threshold and least length, where that was to be detected.
+    """
     found = Reading()
     try:
         if asked and asked_side is not None:
@@ -94,13 +105,15 @@ def read(
             found.model = model
             found.stream = 1 if stream else 0
         if told and told_side is not None:
-            _read_told(found, told, head, told_side, path, events)
+            answer = _read_told(found, told, head, told_side, path, events)
+            found.findings, problems = findings_of(Subject(answer, asked or b"", flags, repetition))
+            found.flags += problems
     except Exception:  # the librarian's loop must not end over one body: it is on record raw
         found.flags = (*found.flags, "not_understood")
     return found
 
 
-def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: str, events: Sequence[int]) -> None:
+def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: str, events: Sequence[int]) -> Answer:
     ends: list[int] | None = None
     if head.encoding is not None:
         told, ends, problem = _decode(side, head.encoding)
@@ -109,7 +122,7 @@ def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: st
         found.answer_text = told or None
     answer = read_answer(head.content_type_full, told, path=path)
     if answer is None:
-        return
+        return _NO_ANSWER
     _take(found, answer)
     if answer.stream:
         found.streamed = True
@@ -117,6 +130,7 @@ def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: st
         found.end_ns = timeline.first_at(events, _TOLD_END) or _last_at(events, _TOLD_CHUNK)
         if answer.first_token_end is not None:
             found.first_ns = _arrival(side, ends, answer.first_token_end, events)
+    return answer
 
 
 def _take(found: Reading, answer: Answer) -> None:

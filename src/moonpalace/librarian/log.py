@@ -45,6 +45,7 @@ def json_line(x: Exchange) -> str:
         "request_id": x.request_id, "server_timing": x.server_timing, "latency_ms": _ms(x.latency_ns),
         "ttft_ms": _ms(x.ttft_ns), "tpot_ms": _ms(x.tpot_ns), "tokens_per_second": x.tokens_per_second,
         "usage": x.usage, "finish_reason": x.finish_reason, "flags": list(x.flags),
+        "findings": [{"rule": finding.rule, "title": finding.title} for finding in x.findings],
         "error": failure and {"stage": failure.stage, "kind": failure.kind, "message": failure.message},
     }  # fmt: skip
     # ASCII only: what is not seen is escaped by the same stroke.
@@ -141,6 +142,7 @@ def _trouble(x: Exchange, paint: _Paint) -> list[str]:
         if shown:
             out.append("  - Moonshot Error:")
             out += [paint(f"    {line}", _YELLOW) for line in shown]
+    out += [paint(f"  {title}", _YELLOW) for title in dict.fromkeys(finding.title for finding in x.findings)]
     if "stream_error" in x.flags:
         out.append(paint("  [WARNING] the stream carried an error", _YELLOW))
     if "lost_records" in x.flags:

@@ -15,6 +15,7 @@ import msgspec
 
 from ..core.exchange import State
 from ..journal.records import DELIVERED, SENT, SIDES, TOLD, Ended
+from ..rules.repeating import CUT
 from ..store import timeline
 from ..store.rows import CONTENT, EXCHANGE, Row, Story
 from . import heads
@@ -23,24 +24,26 @@ from .open import Open, Side
 
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
+Repetition = tuple[float, int] | None
+_OF_A_CUT = frozenset(("sse_no_done", "sse_no_finish_reason", "sse_partial_event"))  # it was the proxy that ended it
 _NO_BODY = (None, None, None)
 _NOTHING_SENT = (None, None, None, None, None)
 _IN_FLIGHT_REST: Row = (None,) * (len(CONTENT) - 5)
 _GONE = "the proxy process ended while this exchange was under way"
 
 
-def story(x: Open, end: Ended) -> Story:
-    """A finished exchange."""
+def story(x: Open, end: Ended, repetition: Repetition = None) -> Story:
+    """A finished exchange. `repetition`: threshold and least length, where the run was to detect it."""
     failure = _NO_FAILURE if not end.stage else (end.stage, end.kind, end.message, end.raw or None)
-    return _build(x, end.state, end.at_ns, end.delivered, failure, end.flags)
+    return _build(x, end.state, end.at_ns, end.delivered, failure, end.flags, repetition)
 
 
-def interrupted(x: Open) -> Story:
+def interrupted(x: Open, repetition: Repetition = None) -> Story:
     """An exchange whose traffic process is gone: everything known so far, and no latency."""
     told = x.sides[TOLD]
     stage = "read_request" if x.sent is None else "wait_headers" if x.told is None else "read_body"
     delivered = told.size if told is not None else 0
-    return _build(x, State.INTERRUPTED.value, None, delivered, (stage, "interrupted", _GONE, None), ())
+    return _build(x, State.INTERRUPTED.value, None, delivered, (stage, "interrupted", _GONE, None), (), repetition)
 
 
 def in_flight(x: Open) -> Story:
@@ -85,7 +88,9 @@ _NO_FAILURE: Row = (None, None, None, None)
 _NOTHING_KNOWN: Row = (None,) * 14  # content_type … findings
 
 
-def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row, flags: tuple[str, ...]) -> Story:
+def _build(
+    x: Open, state: str, at_ns: int | None, delivered: int, failure: Row, flags: tuple[str, ...], repetition: Repetition
+) -> Story:
     arrived, told = x.arrived, x.told
     sides = x.sides
     asked_side, _, told_side, _ = sides
@@ -103,7 +108,7 @@ def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row,
         head = heads.told(told.headers)
     reading = read(
         asked_body[0], asked_type_full, asked_encoding, asked_side,
-        told_body[0], head, told_side, path, x.timeline,
+        told_body[0], head, told_side, path, x.timeline, flags=flags, repetition=repetition,
     )  # fmt: skip
     flags = _more_flags(flags, x, state, reading)
     latency = None if at_ns is None else max(0, at_ns - x.at)
@@ -115,7 +120,8 @@ def _build(x: Open, state: str, at_ns: int | None, delivered: int, failure: Row,
         head.server_timing_ms,
         asked_type, own_id, head.content_type, ttft, tpot, speed, latency,
         None if usage is None else _json_text(usage), reading.cached_tokens, reading.finish_reason,
-        *failure, _flags(flags) if flags else None, None,
+        *failure, _flags(flags) if flags else None,
+        _json_text(reading.findings) if reading.findings else None,
     )  # fmt: skip
     return Story(x.uid, row, _content(x, asked_body, told_body, delivered, reading))
 
@@ -178,6 +184,8 @@ def _extras(sides: list[Side | None]) -> bytes | None:
 
 def _more_flags(flags: tuple[str, ...], x: Open, state: str, reading: Reading) -> tuple[str, ...]:
     more = reading.flags
+    if CUT in flags and more:
+        more = tuple([flag for flag in more if flag not in _OF_A_CUT])
     for side in x.sides:
         if side is None:
             continue

@@ -20,7 +20,8 @@ _BROKEN_OFF = "truncated"  # msgspec's word for input that ended too early; a te
 _SHORTEST = 8  # characters of JSON content: less may well be meant as it is
 # In strings these are wrong, but models write them; it is not the question here.
 _CONTROLS = dict.fromkeys(range(32), " ")
-_NUMBER = "0123456789+-.eE"
+_NUMBER = re.compile(r"(?<=[\s,:\[])-?(?:\d+(?:\.|(?:\.\d+)?[eE][+-]?))?\Z")  # one that is still to go on
+_LONGEST_NUMBER = 64
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 # Blanks, markers of lists and quotations, the fence, what stands behind it.
 _FENCE = re.compile(r"([ \t]*)((?:(?:[-*+]|\d{1,9}[.)])[ \t]+|>[ \t]?)*)(`{3,}|~{3,})([^\n]*)")
@@ -48,8 +49,11 @@ def is_open_json(text: str) -> bool:
     except RecursionError:
         return False
     plain = text.translate(_CONTROLS)
+    if _breaks_off(plain):
+        return True
     # A number that broke off is wrong for msgspec (`1.`, `-`): without it, it is the array or object that broke off.
-    return _breaks_off(plain) or _breaks_off(plain.rstrip(_NUMBER))
+    number = _NUMBER.search(plain, max(0, len(plain) - _LONGEST_NUMBER))
+    return number is not None and _breaks_off(plain[: number.start()])
 
 
 def _breaks_off(text: str) -> bool:

@@ -4,7 +4,7 @@
 2. A size is in bytes: tools without blanks, and of each message its role, its text (that of parts too), and the names
    and arguments of its calls.
 3. Of messages the API caches a role and text, and calls of functions that are among the tools. An array as content,
-   `partial` or `name` cannot be cached.
+   `partial`, or a speaker's `name` cannot be cached; a result may name its function.
 4. A call that has no result yet is `open`: the API takes such messages, and then finds the cache in error.
 
 Source: platform.moonshot.ai documents, context caching (mid-2025).
@@ -62,7 +62,8 @@ class Message(msgspec.Struct, gc=False):
 
     def counted(self) -> tuple[int, list[Call] | None]:
         """Its size, and its calls; None for those if it cannot be cached."""
-        cacheable = self.role in _ROLES and bytes(self.name) in _NULL and bytes(self.partial) in _FALSE
+        cacheable = self.role in _ROLES and bytes(self.partial) in _FALSE
+        cacheable = cacheable and (self.role == "tool" or bytes(self.name) in _NULL)
         size = len(self.role.encode())
         calls: list[Call] = []
         if bytes(self.tool_calls) not in _EMPTY:

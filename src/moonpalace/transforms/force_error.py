@@ -21,6 +21,7 @@ _ANTHROPIC = {
 }  # fmt: skip
 _STATUSES = {form.type: form.status for form in reversed(FORMS.values()) if form.type} | _ANTHROPIC
 _UNKNOWN = 502
+_EMPTY = b'{"error":{}}'  # of one that nests too deep to be written
 _NUMBERS = ("status", "code")
 _NAMES = ("code", "type")
 
@@ -30,15 +31,15 @@ def is_error(value: dict[str, Any], name: str) -> bool:
     return bool(value.get("error")) or name == "error" or value.get("type") == "error"
 
 
-def error_answer(value: dict[str, Any]) -> tuple[int, bytes | None]:
-    """Status and body of the answer that this error event stands for; no body if it nests too deep."""
+def error_answer(value: dict[str, Any]) -> tuple[int, bytes]:
+    """Status and body of the answer that this error event stands for."""
     error = value.get("error")
     if not error:
-        return _status(value, value), write_compact({"error": value})
+        return _status(value, value), write_compact({"error": value}) or _EMPTY
     body = {key: value[key] for key in ("type", "error", "request_id") if key in value}
     if body.get("type") != "error":
         body.pop("type", None)
-    return _status(error, value), write_compact(body)
+    return _status(error, value), write_compact(body) or _EMPTY
 
 
 def _status(error: Any, event: dict[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """The transforms of one exchange in a row.
 
-1. A request goes through them in the order of `order`, an answer in reverse: who asked last is answered first.
+1. A request goes through them in the order of `transforms`, an answer in reverse: who asked last is answered first.
 2. None opens: there is no passage, and the traffic goes the short way.
 3. A session whose code fails gives up its place: what it was fed goes on, the flag `transform_failed` says so.
 """
@@ -11,10 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ..core.exchange import Failure, Stage
 from ..wire.http1 import ResponseHead
-from .auto_cache import AutoCache
 from .base import Abort, Asked, End, Opening, Prepare, Save, Session, Transform, Unit
-from .force_stream import ForceStream
-from .repeat_stop import RepeatStop
 from .settings import TransformSettings
 from .units import Told
 
@@ -25,21 +22,33 @@ class Pipeline:
     """All transforms, each on or off. `idle`: nothing is on, so that only a request's own switches can open any."""
 
     def __init__(self, settings: TransformSettings) -> None:
-        self._order: tuple[tuple[Transform, bool], ...] = (
-            (AutoCache(settings), settings.auto_cache),
-            (ForceStream(), settings.force_stream),
-            (RepeatStop(settings), settings.detect_repeat),
-        )
-        self.idle = not any(on for _, on in self._order)
+        self._settings = settings
+        self.idle = not (settings.auto_cache or settings.force_stream or settings.detect_repeat)
+        self._order: tuple[tuple[Transform, bool], ...] = () if self.idle else transforms(settings)
 
     def open(self, opening: Opening, switches: Mapping[str, bool] = _NO_SWITCHES) -> Passage | None:
         """The passage of one exchange; None where nothing is to be changed."""
+        if not self._order:  # the first request with a switch
+            self._order = transforms(self._settings)
         sessions = [
             session
             for transform, on in self._order
             if switches.get(transform.name, on) and (session := transform.open(opening)) is not None
         ]
         return Passage(sessions) if sessions else None
+
+
+def transforms(settings: TransformSettings) -> tuple[tuple[Transform, bool], ...]:
+    """All of them, in the order of rule 1, and whether each is on. Loaded here, for most runs need none."""
+    from .auto_cache import AutoCache
+    from .force_stream import ForceStream
+    from .repeat_stop import RepeatStop
+
+    return (
+        (AutoCache(settings), settings.auto_cache),
+        (ForceStream(), settings.force_stream),
+        (RepeatStop(settings), settings.detect_repeat),
+    )
 
 
 class Passage:

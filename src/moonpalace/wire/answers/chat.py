@@ -101,6 +101,8 @@ def sum_usages(usages: list[dict[str, Any]]) -> dict[str, Any]:
         details = usage.get("completion_tokens_details")
         if type(details) is dict:
             total["completion_tokens_details"] = _add(total.get("completion_tokens_details"), details)
+        if usage.get("estimated") is True:  # ours, of a choice that was cut: a sum with an estimate in it is one
+            total["estimated"] = True
     return total
 
 

@@ -72,10 +72,11 @@ _CHOICE: Table = {
 class ChatMerging:
     """The merge of one stream. `text`: of legacy text completions."""
 
-    __slots__ = ("_choices", "_notes", "_text", "_top", "error")
+    __slots__ = ("_choices", "_id", "_notes", "_text", "_top", "error")
 
     def __init__(self, notes: Notes, *, text: bool = False) -> None:
         self.error: Any = None
+        self._id = ""  # the last one that is not empty
         self._notes = notes
         self._text = text
         self._top: Dict = {}
@@ -92,35 +93,42 @@ class ChatMerging:
             if key in _TOP_ONCE:
                 if not top.get(key):
                     top[key] = value
-                elif key == "id" and type(value) is str and value and value != top[key]:
-                    self._notes.add("id_changed")
             elif key not in _TOP_SKIPPED and (value is not None or key not in top):
                 top[key] = value
+        if chunk.get("id") != self._id:
+            self._id_changed(chunk.get("id"))
         if type(choices) is list:
             for position, choice in enumerate(choices):
-                self._choice(choice, position)
+                if type(choice) is not dict:
+                    self._notes.add("choice_not_an_object")
+                    continue
+                index = choice.get("index")
+                fields = self._choices.get(index) if type(index) is int else None
+                if fields is None:
+                    fields = self._place(choice, position)
+                    if fields is None:
+                        continue
+                take(_CHOICE, fields, choice, self._notes)
         elif choices is not None:
             self._notes.add("choices_not_a_list")
 
-    def _choice(self, choice: object, position: int) -> None:
-        if type(choice) is not dict:
-            self._notes.add("choice_not_an_object")
-            return
-        index = choice.get("index")
-        fields = self._choices.get(index) if type(index) is int else None
-        if fields is None:
-            if "index" not in choice:
-                self._notes.add("choice_without_index")
-                index = position
-            fields = slot(self._choices, index, self._notes, "choice_index")
-        if fields is not None:
-            take(_CHOICE, fields, choice, self._notes)
+    def _id_changed(self, ident: object) -> None:
+        if type(ident) is str and ident:
+            if self._id:
+                self._notes.add("id_changed")
+            self._id = ident
+
+    def _place(self, choice: Dict, position: int) -> Fields | None:
+        """The place of a choice that is new or has no index."""
+        if "index" not in choice:
+            self._notes.add("choice_without_index")
+        return slot(self._choices, choice.get("index", position), self._notes, "choice_index")
 
     @property
     def finished(self) -> bool:
         """Whether every choice that came has a finish reason."""
         choices = self._choices.values()
-        return bool(choices) and all([choice.get("finish_reason") for choice in choices])
+        return bool(choices) and all(choice.get("finish_reason") for choice in choices)
 
     def characters(self) -> int:
         """Of all choices."""

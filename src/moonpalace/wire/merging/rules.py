@@ -18,16 +18,18 @@ Table = Mapping[str, Rule]
 def take(table: Table, target: Dict, values: Dict, notes: Notes) -> None:
     """Take each of the values into its field."""
     for key, value in values.items():
-        if type(value) is str and type(held := target.get(key)) is Text:
-            held.append(value)  # a text that has begun to grow: only `grow` makes one
-        else:
-            table.get(key, other)(target, key, value, notes)
+        held = target.get(key)
+        if held is None or value is not None:
+            if type(held) is Text and type(value) is str:
+                held.append(value)  # a text that has begun to grow: only `grow` makes one
+            else:
+                table.get(key, other)(target, key, value, notes)
 
 
 def other(target: Dict, key: str, value: object, notes: Notes) -> None:
     """A field that no table names: its last value. If that could have been a piece of something, it is remarked on."""
     held = target.get(key)
-    if held is not None and (type(value) is str and value != held or type(value) is list and held):
+    if held is not None and ((type(value) is str and value != held) or (type(value) is list and held)):
         notes.add("unknown_field")
     last(target, key, value, notes)
 

@@ -1,0 +1,8 @@
+"""Makes the modules beside the tests importable."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
