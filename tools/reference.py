@@ -93,7 +93,26 @@ FLAGS = {
     "sse_no_finish_reason": "the stream ended without a finish reason",
     "sse_partial_event": "the stream ended inside an event",
     "stream_error": "the stream carried an error",
+    "repeat_cut": "the stream was ended by the proxy, because the answer repeated itself (`--detect-repeat`)",
+    "forced_stream": "the request was sent as a stream, and the answer put together (`--force-stream`)",
+    "key_substituted": "the configured key went out in place of the client's (`--key`)",
+    "cache_hit": "an explicit context cache was used for it (`--auto-cache`)",
+    "cache_created": "an explicit context cache was made for it",
+    "cache_key": "`prompt_cache_key` was filled in",
+    "cache_unavailable": "the API has no `/v1/caching`: nothing was cached",
+    "cache_failed": "a call about the cache failed or took too long; the request went without",
+    "own_call": "the proxy made this request by itself, for the cache",
+    "not_transformed": "an option was on and the request could not be changed: it went as it was",
     "merge:": "…followed by a note: something in the stream has no place in one merged answer",
+}
+RULES = {
+    "truncated": ("warning", "the limit of tokens (`max_tokens`) ended the answer; the log line of the guide"),
+    "reasoning_used_budget": ("error", "…and nothing but reasoning came of it: the limit counts reasoning too"),
+    "incomplete_json": ("warning", "the content is JSON, or ends with a block of JSON, that is not complete"),
+    "open_fence": ("warning", "the content ends inside a code block"),
+    "incomplete_arguments": ("error", "the arguments of a tool call are JSON that is not complete"),
+    "repeat_cut": ("warning", "the answer repeated itself, and the proxy ended the stream (`--detect-repeat`)"),
+    "repeating": ("warning", "an answer that was delivered whole repeats itself; only with `--detect-repeat`"),
 }
 EXIT_MEANINGS = {
     0: "Done. Also when the reader of a pipe left early, and when `start` was stopped by a signal and ended in order.",
@@ -126,9 +145,9 @@ def options() -> str:
 
 
 def states() -> str:
-    """States, stages, kinds and flags."""
+    """States, stages, kinds, flags and rules."""
     return (
-        "# States, stages, kinds and flags\n\n"
+        "# States, stages, kinds, flags and rules\n\n"
         + _MADE
         + "## State\n\nEvery request that is accepted ends in exactly one final state.\n\n"
         + _table(("state", "meaning"), _enum(State, STATES))
@@ -138,6 +157,9 @@ def states() -> str:
         + _table(("kind", "meaning"), _words(KINDS))
         + "\n## Flag\n\nWhat is odd about an exchange, whether it failed or not: `flags`.\n\n"
         + _table(("flag", "meaning"), _words(FLAGS))
+        + "\n## Rule\n\nWhat was found in an answer: `findings`, each with `rule`, `severity`, `title`, `evidence` (its\n"
+        "place) and `advice`. The titles stand in the log.\n\n"
+        + _table(("rule", "severity", "meaning"), [(f"`{rule}`", *words) for rule, words in RULES.items()])
     )
 
 

@@ -102,8 +102,9 @@ def _start(config: Config, leash: Leash | None) -> int:
     async def main() -> int:
         def opened() -> RunStarted:
             return RunStarted(
-                run.info.run, time.monotonic_ns(), time.time_ns(), __version__, base_url, settings.endpoint
-            )
+                run.info.run, time.monotonic_ns(), time.time_ns(), __version__, base_url, settings.endpoint,
+                (settings.repeat_threshold, settings.repeat_min_length) if settings.detect_repeat else None,
+            )  # fmt: skip
 
         events = asyncio.get_running_loop()
         events.set_exception_handler(Troubles(notices.say))

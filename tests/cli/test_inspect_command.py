@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from moonpalace.core.exchange import Body, Message
+from moonpalace.core.finding import Finding
 from moonpalace.testing.exchanges import ANSWER, body, chat, headers, refused, uid_of
 
 STREAM = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"he"}}]}\n\n' \
@@ -82,6 +83,26 @@ def test_what_cannot_be_is_2(palace: Any, args: list[str], clause: str) -> None:
     assert (found.code, found.out) == (2, "")
     assert clause in found.err
     assert len(found.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [([], True), (["--print", "metadata"], True), (["--print", "response_body"], True), (["--print-response"], True),
+     (["--print", "request_body"], False), (["--print-request"], False), (["--json"], False)],
+    ids=str,
+)  # fmt: skip
+def test_findings_are_said_where_the_answer_is_looked_at(palace: Any, args: list[str], said: bool) -> None:
+    """On stderr, a line each, made safe; in JSON they are members."""
+    findings = (
+        Finding("truncated", "warning", "too small", "choices.0", "raise it"),
+        Finding("odd", "info", "\x1b[2J"),
+    )
+    palace.holds(chat(1, findings=findings))
+    found = palace("inspect", "1", *args)
+    lines = ["note: too small (truncated at choices.0); raise it", "note: \\x1b[2J (odd)"]
+    assert found.err.splitlines() == (lines if said else [])
+    if args == ["--json"]:
+        assert [finding["rule"] for finding in json.loads(found.out)["findings"]] == ["truncated", "odd"]
 
 
 def test_columns_stand_side_by_side(palace: Any) -> None:

@@ -94,9 +94,9 @@ def test_generated_pages_are_fresh(name: str) -> None:
     assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == reference().PAGES[name]()
 
 
-@pytest.mark.parametrize("table", ["KINDS", "FLAGS"])
+@pytest.mark.parametrize("table", ["KINDS", "FLAGS", "RULES"])
 def test_documented_words_are_in_the_code(table: str) -> None:
-    """A flag or kind that was renamed must not live on in the reference."""
+    """A flag, kind or rule that was renamed must not live on in the reference."""
     folder = Path(moonpalace.__file__).parent
     code = "".join(path.read_text("utf-8") for path in folder.rglob("*.py") if "testing" not in path.parts)
     words = getattr(reference(), table)

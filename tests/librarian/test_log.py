@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from moonpalace.core.exchange import Body, Exchange, Failure, Message
+from moonpalace.core.finding import Finding
 from moonpalace.core.headers import Headers
 from moonpalace.librarian import log
 from moonpalace.librarian.process import renderer
@@ -95,6 +96,21 @@ def test_an_error_of_the_api_shows_its_text(encoding: bytes | None) -> None:
     at = shown.index("  - Moonshot Error:")
     assert shown[at + 1 : at + 3] == ['    {"error":', '    "\\x1b[2J no"}']
     assert shown[at + 21] == "    …"
+
+
+LARGER = "it seems that your max_tokens value is too small, please set a larger value"
+
+
+def test_findings_are_told_as_in_the_guide() -> None:
+    """Each sentence once, with two blanks before it, in yellow; the place and the advice stand in the record."""
+    both = [Finding("truncated", "warning", LARGER, f"choices.{index}.finish_reason", "advice") for index in (0, 1)]
+    x = exchange(findings=(*both, Finding("open_fence", "warning", "it is open")))
+    assert lines(x)[-3:] == [f"  {LARGER}", "  it is open", "  New Row Inserted: last_insert_id=15"]
+    assert re.search(rf"^\[MoonPalace\] \d{{4}}/\d\d/\d\d \d\d:\d\d:\d\d   {LARGER}$", log.text_block(x), re.M)
+    assert f"\x1b[33;1m  {LARGER}\x1b[0m\n" in log.text_block(x, colour=True)
+    told = [{"rule": finding.rule, "title": finding.title} for finding in x.findings]
+    assert json.loads(log.json_line(x))["findings"] == told
+    assert json.loads(log.json_line(exchange()))["findings"] == []
 
 
 EVIL = ["\r\n[MoonPalace] forged", "\x1b]52;c;x\x07", "\x9b2J", "\u202etxt", "\u2028line"]

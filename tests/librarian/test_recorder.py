@@ -25,11 +25,14 @@ from moonpalace.journal.records import (
     Record,
     RunEnded,
     RunStarted,
+    Told,
     Tried,
 )
+from moonpalace.librarian.open import Open, Side
 from moonpalace.librarian.recorder import Recorder
+from moonpalace.librarian.story import interrupted, story
 from moonpalace.store.sqlite.rows import from_tuples
-from moonpalace.testing.journals import STREAM, WALL_NS, Script
+from moonpalace.testing.journals import JSON, STREAM, WALL_NS, Script
 
 UID = bytes(range(16))
 ANSWER = json.dumps(
@@ -146,6 +149,50 @@ def test_a_compressed_request_tells_its_model() -> None:
     """Some clients compress long prompts."""
     head = [(b"Content-Type", b"application/json"), (b"Content-Encoding", b"gzip")]
     assert one(Script(1, headers=head, body=gzip.compress(b'{"model":"k"}'), chunks=())).model == "k"
+
+
+def test_what_the_rules_say_is_on_record() -> None:
+    """Found where an answer is understood: nobody has to parse it again."""
+    cut = (*EVENTS[:2], event({"content": "hi"}, finish_reason="length"), *EVENTS[3:])
+    x = one(Script(1, told_headers=STREAM, chunks=cut))
+    assert [(finding.rule, finding.evidence) for finding in x.findings] == [("truncated", "choices.0.finish_reason")]
+    packed = gzip.compress(json.dumps({"choices": [{"text": "a", "finish_reason": "length"}]}).encode(), mtime=0)
+    x = one(Script(1, told_headers=[*JSON, (b"Content-Encoding", b"gzip")], chunks=(packed,)))
+    assert [finding.rule for finding in x.findings] == ["truncated"]
+    assert one(Script(1, told_headers=STREAM, chunks=EVENTS)).findings == ()
+
+
+def test_the_request_counts_for_the_rules_decoded() -> None:
+    """It may explain why an answer ends open."""
+    answer = ANSWER.replace(b'"hi"', b'"```python\\nhi"')
+    asked = json.dumps({"messages": [{"role": "assistant", "content": "Here:"}]}).encode()
+    head = [*JSON, (b"Content-Encoding", b"gzip")]
+    assert [f.rule for f in one(Script(1, chunks=(answer,))).findings] == ["open_fence"]
+    assert one(Script(1, headers=head, body=gzip.compress(asked), chunks=(answer,))).findings == ()
+
+
+def test_a_stream_that_the_proxy_cut_did_not_break_off() -> None:
+    """That it has no end is our own doing: one finding says it, and no flag says anything else."""
+    cut = b"".join(EVENTS[:2]) + b'data: {"id":'
+    x = one(Script(1, told_headers=STREAM, chunks=(cut,), flags=("repeat_cut", "forced_stream")))
+    assert x.flags == ("repeat_cut", "forced_stream")
+    assert [finding.rule for finding in x.findings] == ["repeat_cut"]
+    broken = one(Script(1, told_headers=STREAM, chunks=(cut,)))
+    assert (broken.flags, broken.findings) == (("sse_partial_event", "sse_no_done", "sse_no_finish_reason"), ())
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_repetition_is_measured_where_it_was_to_be_detected(ended: bool) -> None:
+    """Whoever knows of the run says by what."""
+    x = Open(Script(1).records()[0], (1, 0))  # type: ignore[arg-type]
+    x.told = Told(1, 1, b"HTTP/1.1 200 OK", pack(JSON), "length")
+    x.sides[TOLD] = side = Side()
+    data = ANSWER.replace(b'"hi"', b'"' + b"spam " * 60 + b'"')
+    side.add(Chunk(1, TOLD, 1, len(data), data))
+    end = Ended(1, 2, UID, 3, b"", "complete", len(data))
+    for repetition, rules in ((None, []), ((0.5, 100), ["repeating"])):
+        made = story(x, end, repetition) if ended else interrupted(x, repetition)
+        assert [f.rule for f in from_tuples(made.exchange, made.content).findings] == rules
 
 
 def test_an_error_answer_of_the_api_is_complete() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from moonpalace.core.exchange import State
+from moonpalace.core.finding import Finding, Severity
 from moonpalace.service import inspect, metadata
 from moonpalace.testing.exchanges import chat, refused
 
@@ -47,6 +48,23 @@ def test_a_status_without_words_gets_the_usual_ones() -> None:
     assert metadata.status_line(chat(1, status=404, reason="")) == "404 Not Found"
     assert metadata.status_line(chat(1, status=499, reason="")) == "499"
     assert metadata.status_line(chat(1, status=200, reason="Fine")) == "200 Fine"
+
+
+def test_findings_are_in_the_whole_and_not_in_the_metadata() -> None:
+    """The metadata has the members that reports are made of."""
+    finding = Finding("truncated", Severity.WARNING, "too small", "choices.0.finish_reason", "raise it")
+    x = chat(1, findings=(finding,))
+    assert json.loads(json.dumps(inspect.detail(x)["findings"])) == [
+        {
+            "rule": "truncated",
+            "severity": "warning",
+            "title": "too small",
+            "evidence": "choices.0.finish_reason",
+            "advice": "raise it",
+        }
+    ]
+    assert inspect.detail(chat(1))["findings"] == []
+    assert metadata.metadata(x) == metadata.metadata(chat(1))
 
 
 def test_the_whole_has_sides_attempts_and_timeline() -> None:

@@ -227,7 +227,7 @@ def test_a_row_that_will_not_go_in_is_kept_as_far_as_it_goes(path: Path, desk: D
 
 FINDINGS = (
     Finding("truncated", "warning", "it seems that …", "choices.0.finish_reason", "raise it"),
-    Finding("incomplete_json", "error", "月 \"quoted\""),
+    Finding("incomplete_json", "error", '月 "quoted"'),
 )
 
 

@@ -5,6 +5,7 @@ Slow, and without a line in common with `moonpalace.text`.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, sqrt
 
 WINDOWS = (1_600, 16_000)
@@ -47,7 +48,7 @@ def _suffixes(text: str) -> list[int]:
         keys = [(rank[at] << 21) + (rank[at + width] + 1 if at + width < count else 0) for at in range(count)]
         order = sorted(range(count), key=keys.__getitem__)
         rank[order[0]] = now = 0
-        for before, at in zip(order, order[1:], strict=False):
+        for before, at in pairwise(order):
             now += keys[before] != keys[at]
             rank[at] = now
         width *= 2

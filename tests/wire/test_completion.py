@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from moonpalace.testing import kimi_shapes as kimi
 from moonpalace.wire.completion import Answer, merged, read_answer, read_request
+from moonpalace.wire.lenient import write_compact
 
 JSON = "application/json; charset=utf-8"
 SSE = "text/event-stream"
@@ -509,6 +510,7 @@ def test_what_is_merged_on_the_way_is_what_merging_gives(data: bytes) -> None:
     answer = read_answer(SSE, data)
     assert answer is not None
     assert answer.merged == merged(SSE, data, compact=True)
+    assert answer.merged == (None if answer.value is None else write_compact(answer.value))
 
 
 @given(st.lists(st.sampled_from(sorted(each for data in STREAMS.values() for each in data.split(b"\n\n"))), max_size=8))
@@ -518,6 +520,14 @@ def test_any_stream_is_merged_the_same_both_ways(events: list[bytes]) -> None:
     answer = read_answer(SSE, data)
     assert answer is not None
     assert answer.merged == merged(SSE, data, compact=True)
+
+
+def test_a_whole_answer_has_the_value_that_was_read() -> None:
+    """Whoever judges it need not read it again; what is no answer has none."""
+    for value in (kimi.chat_json(), kimi.message_json(), kimi.response_json()):
+        assert read("application/json", body(value)).value == value
+    assert read("application/json", b"[1]").value is None
+    assert read("application/json", b'{"object": "list"}').value is None
 
 
 def test_what_is_no_stream_is_not_merged() -> None:

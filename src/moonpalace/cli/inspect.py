@@ -42,6 +42,7 @@ def command(
     selected = which.find(reference, local_id, chatcmpl, requestid, whole=not plain)
     if plain:
         _show_metadata(selected.exchange)
+        _say_findings(selected.exchange)
     else:
         _show(selected.exchange, asked, view)
     which.say_others(selected)
@@ -91,6 +92,15 @@ def _show(exchange: Exchange, asked: list[str], view: dict[str, Any]) -> None:
     if not view["json"]:
         for note in _notes(exchange, asked, view):
             say(note)
+        if not view["print_request"] and any(not name.startswith("request_") for name in asked):
+            _say_findings(exchange)
+
+
+def _say_findings(exchange: Exchange) -> None:
+    """What the rules found, a line each: on stderr, as the metadata has the members that scripts know."""
+    for finding in exchange.findings:
+        where = f"{finding.rule} at {finding.evidence}" if finding.evidence else finding.rule
+        say(f"note: {finding.title} ({where}); {finding.advice}".removesuffix("; "))
 
 
 def _notes(exchange: Exchange, asked: list[str], view: dict[str, Any]) -> list[str]:

@@ -28,7 +28,10 @@ Mark = tuple[int, int, int]  # at: offset in this record's data, kept: bytes the
 
 
 class RunStarted(msgspec.Struct, array_like=True, tag=0, gc=False):
-    """The first record of every segment: the two clocks and what was started."""
+    """The first record of every segment: the two clocks and what was started.
+
+    `repetition`: threshold and least length by which answers that repeat themselves are told, None: they are not.
+    """
 
     run: str
     at_ns: int
@@ -36,6 +39,7 @@ class RunStarted(msgspec.Struct, array_like=True, tag=0, gc=False):
     version: str
     base_url: str
     endpoint: str
+    repetition: tuple[float, int] | None = None
 
 
 class Arrived(msgspec.Struct, array_like=True, tag=1, gc=False):

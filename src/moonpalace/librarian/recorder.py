@@ -106,12 +106,16 @@ class Recorder:
         for x in self._open.values():
             try:
                 x.settle(None)
-                self._batch.ended.append(interrupted(x))
+                self._batch.ended.append(interrupted(x, self._repetition))
             except Exception as error:
                 self._batch.ended.append(raw(x, None))
                 self.troubles.append(f"exchange {x.seq} is kept raw: {error!r}")
         self._open.clear()
         self._new.clear()
+
+    @property
+    def _repetition(self) -> tuple[float, int] | None:
+        return None if self.started is None else self.started.repetition
 
     def _run_started(self, record: RunStarted) -> None:
         self.started = record
@@ -220,7 +224,7 @@ class Recorder:
             return
         try:
             x.settle(record.delivered)
-            self._batch.ended.append(story(x, record))
+            self._batch.ended.append(story(x, record, self._repetition))
         except Exception as error:
             self._batch.ended.append(raw(x, record))
             self.troubles.append(f"exchange {record.seq} is kept raw: {error!r}")

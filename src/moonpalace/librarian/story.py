@@ -24,7 +24,7 @@ from .open import Open, Side
 
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
-Repetition = tuple[float, int] | None
+Measure = tuple[float, int]  # of repetition: threshold and least length
 _OF_A_CUT = frozenset(("sse_no_done", "sse_no_finish_reason", "sse_partial_event"))  # it was the proxy that ended it
 _NO_BODY = (None, None, None)
 _NOTHING_SENT = (None, None, None, None, None)
@@ -32,13 +32,13 @@ _IN_FLIGHT_REST: Row = (None,) * (len(CONTENT) - 5)
 _GONE = "the proxy process ended while this exchange was under way"
 
 
-def story(x: Open, end: Ended, repetition: Repetition = None) -> Story:
-    """A finished exchange. `repetition`: threshold and least length, where the run was to detect it."""
+def story(x: Open, end: Ended, repetition: Measure | None = None) -> Story:
+    """A finished exchange. `repetition`: by what it was to be detected."""
     failure = _NO_FAILURE if not end.stage else (end.stage, end.kind, end.message, end.raw or None)
     return _build(x, end.state, end.at_ns, end.delivered, failure, end.flags, repetition)
 
 
-def interrupted(x: Open, repetition: Repetition = None) -> Story:
+def interrupted(x: Open, repetition: Measure | None = None) -> Story:
     """An exchange whose traffic process is gone: everything known so far, and no latency."""
     told = x.sides[TOLD]
     stage = "read_request" if x.sent is None else "wait_headers" if x.told is None else "read_body"
@@ -89,7 +89,13 @@ _NOTHING_KNOWN: Row = (None,) * 14  # content_type … findings
 
 
 def _build(
-    x: Open, state: str, at_ns: int | None, delivered: int, failure: Row, flags: tuple[str, ...], repetition: Repetition
+    x: Open,
+    state: str,
+    at_ns: int | None,
+    delivered: int,
+    failure: Row,
+    flags: tuple[str, ...],
+    repetition: Measure | None,
 ) -> Story:
     arrived, told = x.arrived, x.told
     sides = x.sides

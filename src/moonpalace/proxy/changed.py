@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .server import Proxy
 
 REQUEST_LIMIT = 64 * 1024 * 1024
-SAW_LIMIT = 1024 * 1024
 WAIT_SECONDS = 1.8
 BEHIND_SECONDS = 30.0
 _SWALLOWED = Failure(Stage.READ_BODY, "error", "the answer got lost in the proxy")
@@ -62,7 +61,7 @@ class ChangedFlow(Flow):
     def begin(self, body: bytes | None) -> None:
         """The head is here, perhaps with all of its body."""
         if not self._passage.wants_request:
-            if body is not None and len(body) <= SAW_LIMIT:
+            if body is not None:
                 self._passage.saw(body)
             self._begin_plain(body)
             return
@@ -193,8 +192,7 @@ class ChangedFlow(Flow):
             self._asked_chunked = False
         else:
             self._asked_chunked = self._head.framing == http1.CHUNKED
-        if self._head.framing == http1.NONE and not self._new_body:
-            pieces = []
+        pieces = [piece for piece in pieces if piece]  # an empty chunk would be the last one
         proxy = self._proxy
         connection = self._route.origin.take(proxy.now())
         if connection is None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.finding import Finding
-from . import repeating, truncation
 from .base import Rule, Subject
+from .repeating import check as check_repeating
+from .truncation import check as check_truncation
 
 __all__ = ["RULES", "Rule", "Subject", "findings_of"]
 
-RULES: tuple[Rule, ...] = (truncation.check, repeating.check)
+RULES: tuple[Rule, ...] = (check_truncation, check_repeating)
 
 
 def findings_of(subject: Subject, rules: Sequence[Rule] = RULES) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -22,7 +23,7 @@ def findings_of(subject: Subject, rules: Sequence[Rule] = RULES) -> tuple[tuple[
     flags: tuple[str, ...] = ()
     for check in rules:
         try:
-            findings += check(subject)
+            findings += [*check(subject)]
         except Exception:  # one of the three places: a rule that fails says nothing, and the others go on
             flags = ("not_understood",)
     return tuple(findings), flags

@@ -22,7 +22,7 @@ _SHORTEST = 8  # characters of JSON content: less may well be meant as it is
 _CONTROLS = dict.fromkeys(range(32), " ")
 _NUMBER = re.compile(r"(?<=[\s,:\[])-?(?:\d+(?:\.|(?:\.\d+)?[eE][+-]?))?\Z")  # one that is still to go on
 _LONGEST_NUMBER = 64
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)  # the last one may be open
 # Blanks, markers of lists and quotations, the fence, what stands behind it.
 _FENCE = re.compile(r"([ \t]*)((?:(?:[-*+]|\d{1,9}[.)])[ \t]+|>[ \t]?)*)(`{3,}|~{3,})([^\n]*)")
 _FENCES = ("```", "~~~")
@@ -68,8 +68,8 @@ def _breaks_off(text: str) -> bool:
 
 
 def _has_open(text: str) -> bool:
-    bare = _STRING.sub("", text)
-    return '"' in bare or sum(map(bare.count, "{[")) > sum(map(bare.count, "}]"))
+    bare, strings = _STRING.subn(r"\1", text)
+    return strings > bare.count('"') or sum(map(bare.count, "{[")) > sum(map(bare.count, "}]"))
 
 
 def is_open_content(text: str) -> bool:

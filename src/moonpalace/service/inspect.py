@@ -1,10 +1,11 @@
-"""One exchange, whole, as an object for programs: the listed object, the four sides, the connecting, the timeline."""
+"""One exchange, whole, as an object for programs: the listed object, findings, the four sides, connecting, timeline."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..core.exchange import Attempt, Event, Exchange
+from ..core.finding import Finding
 from .listing import ms, summary
 from .sides import SIDES, pairs, side, side_object
 
@@ -13,12 +14,23 @@ def detail(exchange: Exchange) -> dict[str, Any]:
     """The whole exchange as an object."""
     return {
         **summary(exchange),
+        "findings": [_finding(finding) for finding in exchange.findings],
         **{name: side_object(side(exchange, name)) for name in SIDES},
         "interim": [{"start": message.start, "headers": pairs(message.headers)} for message in exchange.interim],
         "attempts": [_attempt(attempt) for attempt in exchange.attempts],
         "upstream": exchange.upstream,
         "timeline": [_event(event) for event in exchange.timeline],
         "run": exchange.run,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "title": finding.title,
+        "evidence": finding.evidence,
+        "advice": finding.advice,
     }
 
 

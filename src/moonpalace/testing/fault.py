@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.exchange import Exchange
 from .rawclient import Answer, RawClient, request
-from .upstream import Connection, Fin, Request, Step, Upstream, Wait
+from .upstream import Connection, Fin, Request, Signal, Step, Upstream, Wait
 
 BROKEN = ("eof", "reset")
+BODY = b'{"model":"kimi-k3"}'
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,23 @@ class Outcome:
     answer: Answer
     told: Request | None
     connections: int
+    asked: bytes = b""  # what the client sent
 
 
 class FaultUpstream:
-    """A server that plays the row of the path `/fault/<id>` and ends the connection after it, unless `keep`."""
+    """A server that plays the row of the path `…/fault/<id>…` and ends the connection after it, unless `keep`."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self._faults = {fault.id: fault for fault in faults}
-        self.confirmed: dict[str, threading.Event] = {fault.id: threading.Event() for fault in faults}
+        self.reached = {fault.id: threading.Event() for fault in faults}  # that row's `CONFIRM`
+        self.confirmed = {fault.id: threading.Event() for fault in faults}
         self.server = Upstream(route=self._steps)
 
     def _steps(self, asked: Request) -> list[Step]:
-        id = asked.path.rpartition("/")[2]
+        id = asked.path.partition("/fault/")[2].partition("/")[0]
         fault = self._faults[id]
-        steps = [Wait(self.confirmed[id]) if step is CONFIRM else step for step in fault.steps]
+        confirm = [Signal(self.reached[id]), Wait(self.confirmed[id])]
+        steps = [one for step in fault.steps for one in (confirm if step is CONFIRM else [step])]
         return steps if fault.keep else [*steps, Fin()]
 
     def close(self) -> None:
@@ -105,27 +109,38 @@ class FaultUpstream:
         self.server.close()
 
 
-def run(fault: Fault, port: int, upstream: FaultUpstream) -> Outcome:
-    """Plays the row through the proxy on that port."""
-    target = f"/v1/fault/{fault.id}"
-    upstream.confirmed[fault.id].clear()
+def run(
+    fault: Fault, port: int, upstream: FaultUpstream, *lines: str, body: bytes = BODY, under: str = "",
+    witness: Callable[[], object] | None = None,
+) -> Outcome:  # fmt: skip
+    """Plays the row through the proxy on that port. `body` is that of a POST, `under` the end of its path.
+
+    `witness`: for a client that gets nothing before the end. It is called at `CONFIRM`, and what it does ends after the
+    proxy has read what came before.
+    """
+    target = f"/v1/fault/{fault.id}{under}"
+    reached, confirmed = upstream.reached[fault.id], upstream.confirmed[fault.id]
+    reached.clear()
+    confirmed.clear()
     before = len(upstream.server.connections)
     with RawClient(port) as client:
-        asked = request(
-            fault.method, target, b'{"model":"kimi-k3"}' if fault.method == "POST" else b"", host=client.authority
-        )
-        client.send(asked.replace(b"HTTP/1.1", f"HTTP/{fault.version}".encode(), 1))
+        asked = request(fault.method, target, body if fault.method == "POST" else b"", *lines, host=client.authority)
+        asked = asked.replace(b"HTTP/1.1", f"HTTP/{fault.version}".encode(), 1)
+        client.send(asked)
         if fault.confirm:
             try:
-                client.read_until(fault.confirm)
+                if witness is None:
+                    client.read_until(fault.confirm)
+                else:
+                    assert reached.wait(5)
+                    witness()
             finally:
-                upstream.confirmed[fault.id].set()
+                confirmed.set()
         answer = client.read_answer(fault.method)
-    for connection in upstream.server.connections[before:]:
-        if not fault.keep:
-            connection.done.wait(5)
     told = next((r for r in reversed(upstream.server.requests) if r.target == target), None)
-    return Outcome(answer, told, len(upstream.server.connections) - before)
+    if told is not None and not fault.keep:
+        upstream.server.connections[told.connection].done.wait(5)
+    return Outcome(answer, told, len(upstream.server.connections) - before, asked)
 
 
 def check_view(fault: Fault, outcome: Outcome) -> None:
@@ -191,6 +206,7 @@ def _body(record: Exchange, name: str) -> bytes:
 
 
 __all__ = [
+    "BODY",
     "BROKEN",
     "CONFIRM",
     "Fault",

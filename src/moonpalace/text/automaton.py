@@ -1,10 +1,10 @@
 """How often a text repeats itself, counted exactly: a suffix automaton that grows with the text.
 
-1. For each prefix there is the longest of its suffixes that occurs earlier in it, overlap allowed. `repeated` is the sum
-   of these lengths over all prefixes, `longest` the length for the text as it is.
+1. Each prefix has a longest suffix that occurs earlier in it, overlap allowed. `repeated` is the sum of their lengths,
+   `longest` the length for the text as it is.
 2. Every other suffix is new when its last character comes. So a text of n code points has n(n+1)/2 - `repeated`
    distinct substrings.
-3. 1 to 2 µs and some 300 to 500 bytes a code point, whatever the text: at most 2n states and 3n edges, none is ever
+3. 1 to 2 µs and 300 to 600 bytes a code point, whatever the text: at most 2n states and 3n edges, none is ever
    removed. So it is for short texts, and for as long as there is a doubt.
 
 Source: Blumer et al., The smallest automaton recognizing the subwords of a text (1985).

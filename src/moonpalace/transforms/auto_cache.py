@@ -26,6 +26,7 @@ from .cache_use import CacheUse
 from .settings import TransformSettings
 
 _NO_NAMES: frozenset[bytes] = frozenset()
+_LARGEST = 4 * 1024 * 1024  # of a body: 131,072 tokens, the most that a cache holds, are not as long
 
 
 class AutoCache:
@@ -33,7 +34,7 @@ class AutoCache:
 
     name = "auto_cache"
 
-    def __init__(self, settings: TransformSettings = TransformSettings()) -> None:
+    def __init__(self, settings: TransformSettings) -> None:
         self.settings = settings
         self.in_hand = InHand()
         self.sweeps = Sweeps(settings.cache_cleanup)
@@ -65,7 +66,7 @@ class _Caching(Session):
         if family.caching == "automatic":
             return self._keyed(asked, request)
         names = getattr(asked, "names", _NO_NAMES)  # of the client's header lines, where they are told
-        if not asked.who or HEADER.lower() in names:
+        if not asked.who or HEADER.lower() in names or len(asked.body) > _LARGEST:
             return asked
         owner, settings = self._owner, self._owner.settings
         found = prefixes(request, asked.who, asked.endpoint, family.name, settings.cache_min_bytes)
@@ -127,7 +128,7 @@ class _Caching(Session):
 def caching_family(name: str) -> Family | None:
     """The family of a model that can be cached, None for any other.
 
-    A name may be a known one, or begin as one: dates and variants come and go (`moonshot-v1-8k-0301`, `kimi-k2.6:fast`).
+    A name may be a known one, or begin as one: with a date or a variant (`moonshot-v1-8k-0301`, `kimi-k2.6:fast`).
     """
     model = find(name) or next((model for model in _LONGEST_FIRST if _begins(name, model.id)), None)
     if model is not None:

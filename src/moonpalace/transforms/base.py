@@ -195,7 +195,7 @@ class Session:
     saves: tuple[Save, ...] = ()  # what the answer taught; taken when the exchange is over
 
     def saw(self, body: bytes) -> None:
-        """The body of a request that nobody waited for, if it came in one piece."""
+        """The body that went out, if it is short, and came in one piece or was waited for."""
 
     def prepare(self, asked: Asked) -> Prepare:
         """The request as it is to be sent."""

@@ -1,7 +1,7 @@
 """What is kept of explicit caches, and what is in hand at this moment.
 
-1. An entry is kept under key, endpoint and digest: `<who>/<endpoint>/<digest>`, the first two in hexadecimal. So one API
-   key never sees what another has.
+1. An entry is kept under key, endpoint and digest: `<who>/<endpoint>/<digest>`, the first two in hexadecimal. So one
+   API key never sees what another has.
 2. What was not used for the time of the cleanup is swept: forgotten, and deleted at the API by the request that finds
    it, a few at a time. What is in hand, or has its id from a live entry, is not deleted.
 3. All that is held in memory is bounded; what does not fit is looked for again, or not done.

@@ -1,8 +1,8 @@
 """A chat request as caching looks at it: its messages, how large each is, and whether it can be cached.
 
 1. Nothing here raises on any body; what is not understood counts nothing and cannot be cached.
-2. A size is in bytes: tools without blanks, and of each message its role, its text (that of parts too), and the names
-   and arguments of its calls.
+2. A size is in bytes: tools without blanks, and of each message its role, its text (of parts too), the names and
+   arguments of its calls.
 3. Of messages the API caches a role and text, and calls of functions that are among the tools. An array as content,
    `partial`, or a speaker's `name` cannot be cached; a result may name its function.
 4. A call that has no result yet is `open`: the API takes such messages, and then finds the cache in error.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..wire.json_edit import hide_surrogates
 from ..wire.lenient import BAD_JSON
 
 _NONE = msgspec.Raw()
@@ -62,11 +63,11 @@ class Message(msgspec.Struct, gc=False):
 
     def counted(self) -> tuple[int, list[Call] | None]:
         """Its size, and its calls; None for those if it cannot be cached."""
-        cacheable = self.role in _ROLES and bytes(self.partial) in _FALSE
-        cacheable = cacheable and (self.role == "tool" or bytes(self.name) in _NULL)
+        cacheable = self.role in _ROLES and (self.partial is _NONE or bytes(self.partial) in _FALSE)
+        cacheable = cacheable and (self.name is _NONE or self.role == "tool" or bytes(self.name) in _NULL)
         size = len(self.role.encode())
         calls: list[Call] = []
-        if bytes(self.tool_calls) not in _EMPTY:
+        if self.tool_calls is not _NONE and bytes(self.tool_calls) not in _EMPTY:
             try:
                 calls = _calls(self.tool_calls)
             except BAD_JSON:
@@ -141,12 +142,20 @@ class Pairing:
 
 
 def read_request(body: bytes) -> Request | None:
-    """The request, if it is an object with a model and messages."""
+    """The request, if it is an object with a model and messages. Those with lone surrogates are found, not read."""
+    request = _cut(body)
+    if request is None and (hidden := hide_surrogates(body)) is not None and (found := _cut(hidden.body)) is not None:
+        tools = msgspec.Raw(hidden.shown(bytes(found.tools)))
+        messages = [msgspec.Raw(hidden.shown(bytes(message))) for message in found.messages]
+        request = Request(found.model, messages, tools, found.prompt_cache_key)
+    return request if request is not None and request.messages else None
+
+
+def _cut(body: bytes) -> Request | None:
     try:
-        request = _request(body)
+        return _request(body)
     except BAD_JSON:
         return None
-    return request if request.messages else None
 
 
 def read_message(raw: msgspec.Raw) -> Message | None:
@@ -171,8 +180,7 @@ def _text_size(json: bytes) -> int | None:
         return None
     if b"\\" not in json:
         return len(json) - 2
-    text = _string(json)
-    return None if text is None else len(text.encode())
+    return None if (text := _string(json)) is None else len(text.encode())
 
 
 def _parts_size(content: bytes) -> int:

@@ -18,7 +18,7 @@ import msgspec
 from .cache_messages import Pairing, Request, compact_size, read_message
 
 _VERSION = b"1"
-_MESSAGES = 16_384  # of one request: no model with explicit caches has room for more
+_MESSAGES = 4096  # of one request: that many hardly fit into the largest model with explicit caches
 _CACHE = b"moonpalace cache"
 _KEY = b"moonpalace key"
 
@@ -45,7 +45,7 @@ class Prefixes:
 
 
 def conversation_key(request: Request, who: bytes, endpoint: str) -> str:
-    """A name for the conversation that this request belongs to: the same at each turn, and no text can be read from it."""
+    """A name for the conversation of this request: the same at each turn, and no text can be read from it."""
     parts: list[bytes | msgspec.Raw] = [_VERSION, who, endpoint.encode(), request.tools_json]
     for raw in request.messages:
         parts.append(raw)
@@ -86,6 +86,6 @@ def _hashed(parts: Iterable[bytes | msgspec.Raw], person: bytes, size: int) -> b
     """A hash of parts, each with its length before it, so that no boundary can move."""
     found = hashlib.blake2b(digest_size=size, person=person)
     for part in parts:
-        found.update(len(part).to_bytes(8, "big"))  # type: ignore[arg-type]
-        found.update(part)  # type: ignore[arg-type]
+        found.update(len(part).to_bytes(8, "big"))
+        found.update(part)
     return found.digest()

@@ -19,8 +19,18 @@ from ..wire.lenient import whole_number
 from . import cache_calls as calls
 from .base import Asked, Behind, Effect, Load, Reply, Save, Scan
 from .cache_entries import (
-    OFF_SECONDS, OFF_TABLE, TABLE, Entry, InHand, Sweeps, place, read_entry, shelf, whose, write_entry,
-)  # fmt: skip
+    OFF_SECONDS,
+    OFF_TABLE,
+    TABLE,
+    Entry,
+    InHand,
+    Sweeps,
+    place,
+    read_entry,
+    shelf,
+    whose,
+    write_entry,
+)
 from .cache_messages import Request
 from .cache_prefixes import Prefix, Prefixes
 
@@ -85,7 +95,9 @@ class CacheUse:
 
     def _cached(self, whole: Prefix) -> _Steps:
         key = self._shelf + whole.digest
-        first = key not in self._in_hand and not self._in_hand.is_full
+        if self._in_hand.is_full:
+            return _NOTHING
+        first = key not in self._in_hand
         self._in_hand.take(key)
         try:
             outcome = yield from self._kept()

@@ -29,6 +29,8 @@ _MAX_TOKENS = "max_tokens"  # how Anthropic's API says `length`
 _COPIED = ("id", "object", "created", "model", "system_fingerprint")
 _SIMPLE = (str, int, type(None))
 _COUNTED = 20_000  # characters
+_MESSAGES = 2_000
+_TOOLS = 128  # as many as the API takes
 _PARTS = 8
 
 
@@ -136,7 +138,10 @@ def wanted_by(body: bytes) -> Wanted:
 
 
 def _prompt(request: Dict) -> int | None:
-    """Tokens of the prompt: what the template adds is counted, the texts are sampled together."""
+    """Tokens of the prompt: what the template adds is counted, the texts are sampled together.
+
+    Why steps: more messages than a conversation has, each nearly empty, would take their time too.
+    """
     texts: list[str] = []
 
     def collect(text: str) -> int:
@@ -144,21 +149,19 @@ def _prompt(request: Dict) -> int | None:
         return 0
 
     messages, prompt, tools = request.get("messages"), request.get("prompt"), request.get("tools")
-    around = 0
     if type(messages) is list and messages:
-        around = prompt_tokens(messages, tools if type(tools) is list else None, collect)
-    elif prompt:
-        texts += [one for one in (prompt if type(prompt) is list else [prompt]) if type(one) is str]
-    text = "\n".join(texts)
-    if not text and not around:
-        return None
-    return around + _sampled(text)
+        step = len(messages) // _MESSAGES + 1
+        around = prompt_tokens(messages[::step], tools[:_TOOLS] if type(tools) is list else None, collect)
+        return (around + _sampled(texts)) * step
+    texts = [one for one in (prompt if type(prompt) is list else [prompt]) if type(one) is str]
+    return _sampled(texts) or None
 
 
-def _sampled(text: str) -> int:
-    """Tokens of a text, estimated from parts spread over it."""
-    if len(text) <= _COUNTED:
-        return estimate(text)
+def _sampled(texts: Sequence[str]) -> int:
+    """Tokens of these texts; of long ones estimated from parts spread over all of them."""
+    if sum(map(len, texts)) <= _COUNTED:
+        return sum(map(estimate, texts))
+    text = "".join(texts)
     part = _COUNTED // _PARTS
     step = (len(text) - part) // (_PARTS - 1)
     found = sum(estimate(text[at : at + part]) for at in range(0, step * _PARTS, step))

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..kimi.errors import FORMS
 from ..wire.lenient import write_compact
+from ..wire.merging.parts import error_of
 
 _ANTHROPIC = {
     "invalid_request_error": 400, "authentication_error": 401, "billing_error": 402, "permission_error": 403,
@@ -28,18 +29,18 @@ _NAMES = ("code", "type")
 
 def is_error(value: dict[str, Any], name: str) -> bool:
     """Whether an event, of that name, tells an error."""
-    return bool(value.get("error")) or name == "error" or value.get("type") == "error"
+    return name == "error" or error_of(value) is not None
 
 
 def error_answer(value: dict[str, Any]) -> tuple[int, bytes]:
     """Status and body of the answer that this error event stands for."""
-    error = value.get("error")
-    if not error:
-        return _status(value, value), write_compact({"error": value}) or _EMPTY
-    body = {key: value[key] for key in ("type", "error", "request_id") if key in value}
-    if body.get("type") != "error":
-        body.pop("type", None)
-    return _status(error, value), write_compact(body) or _EMPTY
+    if value.get("error"):
+        body = {key: value[key] for key in ("type", "error", "request_id") if key in value}
+        if body.get("type") != "error":
+            body.pop("type", None)
+    else:
+        body = {"error": error_of(value) or value}
+    return _status(body["error"], value), write_compact(body) or _EMPTY
 
 
 def _status(error: Any, event: dict[str, Any]) -> int:

@@ -1,9 +1,10 @@
 """`--force-stream`: who asked for an answer in one piece gets one, though the API is asked for a stream.
 
 1. Chat completions and Anthropic messages. Who asked for a stream sees nothing changed.
-2. The stream is held back and merged. With its end mark (`[DONE]`, `message_stop`) the answer goes out: what comes
-   after it, a broken connection too, changes nothing. Without a mark the stream must end in order, and finished; one
-   that breaks off may lack the mark alone, which is so when usage has come.
+2. The stream is held back and merged. Its end mark (`[DONE]`, `message_stop`) makes the answer whole: nothing after it
+   counts, not even that the connection breaks. Without a mark the stream must end in order, and finished; one that
+   breaks off may lack the mark alone, which is so when usage has come. The answer goes out when the API's has ended,
+   not with the mark: a client that has all of it and leaves would look like one that gave up.
 3. A broken stream is never an answer: what is given is whole, or it is an error that names how much had come.
 4. What is lost for the merge would be lost for the answer, so that it is an error too: an event that is no JSON object;
    a choice, tool call or block at an index where none can be; a delta that is no object or of an unknown type; a
@@ -24,24 +25,15 @@ from typing import Any, Final
 from ..core.exchange import Failure, Stage
 from ..wire.answers.anthropic import TYPES
 from ..wire.lenient import BAD_JSON, decode
-from ..wire.merge import Merged
-from ._interim import Merger
+from ..wire.merge import Merger
 from .base import Abort, Asked, Data, End, Event, Head, Opening, Prepare, Session, Unit
-from .force_answer import answer_of, how_much
+from .force_answer import body_of, head_of
 from .force_error import error_answer, is_error
 from .force_request import FORCED, UNFIT, force
 from .units import DONE
 
 LONGEST: Final = 256 * 1024 * 1024
-_JSON = b"Content-Type: application/json; charset=utf-8"
-# What the API said of the stream's bytes, or of how a stream is to be carried. The rest holds for the answer too.
-_DROPPED = frozenset(
-    (b"content-type", b"content-length", b"content-encoding", b"transfer-encoding", b"trailer", b"content-md5",
-     b"digest", b"content-digest", b"repr-digest", b"etag", b"last-modified", b"content-range", b"accept-ranges",
-     b"x-accel-buffering")
-)  # fmt: skip
-_NEVER = Failure(Stage.READ_BODY, "error", "the stream gave no answer")
-_KNOWN_NAMES = TYPES | {"message", "error"}
+_SPEAKING = (TYPES | {"message", "error"}) - {"ping"}
 
 
 class ForceStream:
@@ -64,13 +56,12 @@ class Forcing(Session):
     """One exchange."""
 
     wants_request = True
+    _head: Head
 
     def __init__(self, *, chat: bool) -> None:
         self._chat = chat
         self._merger = Merger()
-        self._merged: Merged | None = None
-        self._head: Head | None = None
-        self._given = False  # the answer is out, or an error in its place
+        self._streams = False
         self._marked = False  # the stream's end mark came
         self._fault: Failure | None = None  # why there can be no answer
         self._last: dict[str, Any] = {}
@@ -93,25 +84,23 @@ class Forcing(Session):
         """Nothing, until the answer is there."""
         if not self.holds:
             return units
-        given: list[Unit] = []
         for at, unit in enumerate(units):
             if type(unit) is Event:
-                given += self._event(unit)
+                if given := self._event(unit):
+                    return given
             elif type(unit) is End:
-                given += self._end()
+                return self._end()
             elif type(unit) is Abort:
-                given += self._broken(unit)
+                return self._broken(unit)
             elif type(unit) is Head and unit.streams:
-                self._head = unit
+                self._head, self._streams = unit, True
             else:
                 self.holds = False
-                return [*given, *units[at:]]
-        return given
-
-    # --- what came
+                return units[at:]
+        return ()
 
     def _event(self, event: Event) -> Sequence[Unit]:
-        if self._given:
+        if self._marked:
             return ()
         self._size += len(event.raw)
         if self._size > LONGEST:
@@ -129,21 +118,23 @@ class Forcing(Session):
             if is_error(value, name):
                 return self._error(value)
             kind = value.get("type")
-            if name != "message" and name != kind and "choices" not in value:
-                return ()  # nobody knows what that is
+            known = name == "message" or "choices" in value or (type(kind) is str and kind in _SPEAKING)
+            if kind == "ping" or not known:
+                return ()
         self._merger.add(value)
         self._last = value
-        return self._mark() if kind == "message_stop" else ()
+        self._marked = kind == "message_stop"
+        return ()
 
     def _odd(self, event: Event, data: bytes) -> Sequence[Unit]:
         """What has no JSON object: the end mark, a blank, what the stream's end cut off, or a fault."""
         if data == DONE:
-            return self._mark()
-        if event.partial:
+            self._marked = True
+        elif event.partial:
             return self._rest(event, data)
-        if data.strip() and event.name in _KNOWN_NAMES:
+        elif data.strip() not in (b"", b"null") and event.name in _SPEAKING:
             self._events += 1
-            self._blame(f"event {self._events} of the stream is no JSON object")
+            self._blame(f"event {self._events} of the stream is no JSON object", "protocol")
         return ()
 
     def _rest(self, event: Event, data: bytes) -> Sequence[Unit]:
@@ -156,67 +147,36 @@ class Forcing(Session):
             return ()
         return self._value(value, event.name) if type(value) is dict else ()
 
-    def _blame(self, text: str, kind: str = "protocol") -> None:
+    def _blame(self, text: str, kind: str) -> None:
         self._fault = self._fault or Failure(Stage.READ_BODY, kind, text)
 
-    # --- what goes out
-
-    def _mark(self) -> Sequence[Unit]:
-        """The end mark came. Not every server ends its body with it, so nothing is waited for."""
-        self._marked = True
-        return self._answer()
-
     def _end(self) -> Sequence[Unit]:
-        if self._given:
-            return (End(),)
-        if not self._marked and not self._merger.finished:
-            self._blame("the stream ended before the answer was whole", "closed")
-        if answer := self._answer():
-            return (*answer, End())
-        return self._fail(self._fault or _NEVER)
+        fault = self._fault
+        if fault is None and not self._marked and not self._merger.finished:
+            fault = Failure(Stage.READ_BODY, "closed", "the stream ended before the answer was whole")
+        if fault is None:
+            body, trouble = body_of(self._merger.close())
+            if not trouble:
+                return head_of(self._head, len(body)), Data(body), End()
+            fault = Failure(Stage.READ_BODY, "protocol", trouble)
+        return self._fail(fault)
 
     def _broken(self, abort: Abort) -> Sequence[Unit]:
-        if self._given or self._marked or self._lacks_the_mark_alone():
-            return self._end()
-        return self._fail(abort.failure) if self._head is not None else (abort,)
+        if not self._streams:
+            return (abort,)
+        whole = self._marked or self._lacks_the_mark_alone()
+        return self._end() if whole else self._fail(abort.failure)
 
     def _lacks_the_mark_alone(self) -> bool:
         last = self._last
         return self._fault is None and self._merger.finished and not last.get("choices") and bool(last.get("usage"))
 
-    def _answer(self) -> Sequence[Unit]:
-        """The whole answer; nothing if there can be none, for the reason that is on record then."""
-        if self._fault is not None:
-            return ()
-        body, trouble = answer_of(self._close())
-        if trouble:
-            self._blame(trouble)
-            return ()
-        return self._give(body)
-
     def _error(self, value: dict[str, Any]) -> Sequence[Unit]:
         """The API's error as an answer. The `End` lets the upstream go."""
         status, body = error_answer(value)
-        return (*self._give(body, status), End())
-
-    def _give(self, body: bytes, status: int | None = None) -> Sequence[Unit]:
-        head = self._head
-        self._given = True
-        if head is None:
-            return ()
-        status = head.status if status is None else status
-        lines = (*head.add, _JSON)
-        return Head(head.told, status=status, length=len(body), drop=head.drop | _DROPPED, add=lines), Data(body)
+        return head_of(self._head, len(body), status), Data(body), End()
 
     def _fail(self, failure: Failure) -> Sequence[Unit]:
         """An error in the answer's place, which says how much had come."""
-        self._given = True
-        had = how_much(self._events, self._close())
-        return (
-            Abort(replace(failure, message=f"{failure.message}; {had} (kept back by --force-stream: see the record)")),
-        )
-
-    def _close(self) -> Merged:
-        if self._merged is None:
-            self._merged = self._merger.close()
-        return self._merged
+        had = f"{self._merger.size()} had come (kept back by --force-stream: see the record)"
+        return (Abort(replace(failure, message=f"{failure.message}; {had}")),)

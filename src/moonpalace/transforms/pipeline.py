@@ -15,6 +15,7 @@ from .base import Abort, Asked, End, Opening, Prepare, Save, Session, Transform,
 from .settings import TransformSettings
 from .units import Told
 
+SAW_LIMIT = 1024 * 1024
 _NO_SWITCHES: Mapping[str, bool] = {}
 
 
@@ -75,10 +76,13 @@ class Passage:
                 asked = before
                 session.wants_answer = False
                 session.flag("transform_failed")
+        self.saw(asked.body)
         return asked
 
     def saw(self, body: bytes) -> None:
-        """The request's body, where nobody waits for it."""
+        """The request's body as it goes out."""
+        if len(body) > SAW_LIMIT:
+            return
         for session in self._sessions:
             session.saw(body)
 

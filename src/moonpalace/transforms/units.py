@@ -13,7 +13,7 @@ import msgspec
 
 from ..core.exchange import Failure, Stage
 from ..wire.encoding import Decoder, codings
-from ..wire.http1 import ResponseHead
+from ..wire.http1 import NONE, ResponseHead
 from ..wire.lenient import BAD_JSON, INVALID, read_json
 from ..wire.sse import EventReader
 from .base import Abort, Data, End, Event, Head, Unit
@@ -38,7 +38,7 @@ class Told:
 
     def head(self, head: ResponseHead) -> list[Unit]:
         """The head came."""
-        self._streams = 200 <= head.status < 300 and is_stream(head)
+        self._streams = 200 <= head.status < 300 and head.framing != NONE and is_stream(head)
         coded = [value for value in head.get_all(b"content-encoding") if codings(value.decode("latin-1"))]
         if self._streams and coded:
             decoder = Decoder(b", ".join(coded).decode("latin-1"), _MOST, _RATIO)

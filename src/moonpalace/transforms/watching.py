@@ -5,8 +5,7 @@
 2. Texts are placed by index. What has no place is passed over; a call without an index too, for calls that are alike
    are no loop, and nothing tells which is which.
 3. A choice that has finished is not cut any more, and neither is a message that has its stop reason.
-4. At most `MOST` texts of a stream are measured. Nothing but measures and places is kept.
-5. Any JSON may come: nothing here raises.
+4. At most `MOST` texts of a stream are measured; measures and places are all that is kept. Nothing raises on any JSON.
 
 Source: OpenAI API reference (chat, completions); Anthropic API reference, "Streaming messages".
 """

@@ -91,7 +91,8 @@ class _Names(dict[bytes, tuple[bytes, int]]):
         if lower.startswith(b"access-control-"):
             flags |= OTHER
         elif lower.startswith(b"x-moonpalace-"):
-            flags |= SWITCH
+            # A key may be put there by mistake. Answers and requests carry the id.
+            flags |= SWITCH if lower == b"x-moonpalace-id" else SWITCH | SECRET
         if len(name) <= 128:
             if len(self) >= 2048:
                 self.clear()

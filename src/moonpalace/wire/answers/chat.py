@@ -96,7 +96,7 @@ def sum_usages(usages: list[dict[str, Any]]) -> dict[str, Any]:
     total = dict(usages[0])
     for usage in usages[1:]:
         more = whole_number(usage.get("completion_tokens")) or 0
-        for name in _SUMMED:
+        for name in _SUMMED[: 1 + ("total_tokens" in total)]:  # a total that nobody told is not made up
             total[name] = (whole_number(total.get(name)) or 0) + more
         details = usage.get("completion_tokens_details")
         if type(details) is dict:

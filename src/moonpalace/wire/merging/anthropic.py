@@ -74,7 +74,11 @@ class AnthropicMerging:
         way = _DELTAS.get(kind) if type(kind) is str else None
         if way is not None:
             member, field, rule = way
-            rule(block, field, delta.get(member), self._notes)
+            piece = delta.get(member)
+            if type(held := block.get(field)) is Text and type(piece) is str:
+                held.append(piece)  # as `grow` does, and nearly every event needs
+            else:
+                rule(block, field, piece, self._notes)
         elif kind == _INPUT_DELTA:
             self._input(event["index"], delta.get("partial_json"))
         else:
@@ -122,25 +126,25 @@ class AnthropicMerging:
         """Of all blocks."""
         return characters(self._blocks.values()) + characters(self._inputs.values())
 
-    def close(self) -> Dict:
+    def close(self, notes: Notes) -> Dict:
         """One `message`."""
         message = self._message.whole()
         if "type" not in message:
-            self._notes.add("no_message_start")
+            notes.add("no_message_start")
             message = {"type": "message", "role": "assistant", **message}
         if self._blocks:
-            message["content"] = [self._close(index) for index in sorted(self._blocks)]
+            message["content"] = [self._close(index, notes) for index in sorted(self._blocks)]
         return message
 
-    def _close(self, index: int) -> Dict:
+    def _close(self, index: int, notes: Notes) -> Dict:
         block = self._blocks[index].whole()
         text = self._inputs[index].whole() if index in self._inputs else ""
         if text.strip():
             value, strict = read_json(text.encode("utf-8", "backslashreplace"))
             if value is INVALID:
-                self._notes.add("tool_input_not_json")
+                notes.add("tool_input_not_json")
             elif not strict:
-                self._notes.add("tool_input_not_strict")
+                notes.add("tool_input_not_strict")
             block["input"] = text if value is INVALID else value
         return block
 

@@ -9,18 +9,20 @@ Source: OpenAI API reference, chat streaming, `tool_calls`; platform.kimi.ai api
 
 from __future__ import annotations
 
+from typing import Any
+
 from .parts import Dict, Fields, Grown, Notes, characters, in_order, slot
-from .rules import Table, grow, grow_name, last, nest, once, skip, take
+from .rules import Table, grow, grow_name, last, nest, once, other, take
 
 FUNCTION: Table = {"name": grow_name, "arguments": grow}
 _CUSTOM: Table = {"name": grow_name, "input": grow}
 _CALL: Table = {
-    "index": skip,
     "id": once,
     "type": once,
     "function": nest(FUNCTION, "function_not_an_object"),
     "custom": nest(_CUSTOM, "function_not_an_object"),
 }
+_IDS = (str, int)
 
 
 class Calls(Grown):
@@ -30,7 +32,7 @@ class Calls(Grown):
 
     def __init__(self) -> None:
         self._places: dict[int, Fields] = {}
-        self._ids: dict[str, Fields] = {}
+        self._ids: dict[Any, Fields] = {}
         self._last: Fields | None = None
 
     def add(self, call: object, notes: Notes) -> None:
@@ -45,10 +47,20 @@ class Calls(Grown):
             return
         self._last = place
         ident = call.get("id")
-        if type(ident) is str and ident:
-            if self._ids.setdefault(ident, place) is not place or place.get("id", ident) != ident:
+        if ident:
+            self._named(place, ident, notes)
+        for key, value in call.items():
+            if key == "function" and type(value) is dict and type(function := place.get(key)) is Fields:
+                take(FUNCTION, function, value, notes)  # as the rule of the table does, and nearly every piece needs
+            elif key != "index":
+                _CALL.get(key, other)(place, key, value, notes)
+
+    def _named(self, place: Fields, ident: object, notes: Notes) -> None:
+        """Remember whose id it is; remark on a second id of one call, or a second call of one id."""
+        if type(ident) in _IDS:
+            known = self._ids.setdefault(ident, place)
+            if known is not place or (place.get("id") or ident) != ident:
                 notes.add("tool_call_id")
-        take(_CALL, place, call, notes)
 
     def _place(self, call: Dict, notes: Notes) -> Fields | None:
         """The place of a call that is new or has no index."""
@@ -56,11 +68,13 @@ class Calls(Grown):
         if index is not None:
             return slot(self._places, index, notes, "tool_call_index")
         ident = call.get("id")
-        if "index" in call or not (ident or self._places):
+        if "index" in call:
             notes.add("tool_call_index")
+        elif not ident and self._last is None:
+            notes.add("tool_call_without_index")
         if not ident and self._last is not None:
             return self._last
-        known = self._ids.get(ident) if type(ident) is str else None
+        known = self._ids.get(ident) if type(ident) in _IDS else None
         return known if known is not None else slot(self._places, self._next(), notes, "tool_call_index")
 
     def _next(self) -> int:

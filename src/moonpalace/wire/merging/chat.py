@@ -17,8 +17,8 @@ from typing import Any
 from ..answers.chat import sum_usages
 from .calls import FUNCTION, grow_calls
 from .content import grow_content
-from .parts import Dict, Fields, Notes, characters, error_of, slot
-from .rules import Table, extend, grow, last, last_told, nest, once, skip, take
+from .parts import Dict, Fields, Notes, Text, characters, error_of, slot
+from .rules import Table, extend, grow, last, last_told, nest, once, other
 
 _TOP_ONCE = frozenset(("id", "object", "created", "model", "error"))
 _TOP_SKIPPED = frozenset(("choices", "obfuscation"))  # the latter pads a chunk to hide its length
@@ -59,7 +59,6 @@ def _usage(target: Dict, key: str, value: object, notes: Notes) -> None:
 
 _DELTA = nest(_MESSAGE, "delta_not_an_object", under="message")
 _CHOICE: Table = {
-    "index": skip,
     "delta": _DELTA,
     "message": _whole_message,
     "text": grow,
@@ -69,10 +68,23 @@ _CHOICE: Table = {
 }
 
 
+def _take_choice(fields: Fields, choice: Dict, notes: Notes) -> None:
+    """As `take` by `_CHOICE` does, with what nearly every chunk holds first: a piece of a text that has begun."""
+    for key, value in choice.items():
+        if key == "delta" and type(value) is dict and type(message := fields.get("message")) is Fields:
+            for name, piece in value.items():
+                if type(held := message.get(name)) is Text and type(piece) is str:
+                    held.append(piece)
+                else:
+                    _MESSAGE.get(name, other)(message, name, piece, notes)
+        elif key != "index" and (value is not None or key not in fields):
+            _CHOICE.get(key, other)(fields, key, value, notes)
+
+
 class ChatMerging:
     """The merge of one stream. `text`: of legacy text completions."""
 
-    __slots__ = ("_choices", "_id", "_notes", "_text", "_top", "error")
+    __slots__ = ("_choices", "_id", "_notes", "_settled", "_text", "_top", "error")
 
     def __init__(self, notes: Notes, *, text: bool = False) -> None:
         self.error: Any = None
@@ -80,6 +92,7 @@ class ChatMerging:
         self._notes = notes
         self._text = text
         self._top: Dict = {}
+        self._settled = set(_TOP_SKIPPED)  # fields that take nothing in any more
         self._choices: dict[int, Fields] = {}
 
     def add(self, chunk: Dict) -> None:
@@ -88,13 +101,12 @@ class ChatMerging:
         if not choices and (error := error_of(chunk)) is not None:
             self.error = error if self.error is None else self.error
             chunk = chunk if chunk.get("error") else {"error": error}
-        top = self._top
+        top, settled = self._top, self._settled
         for key, value in chunk.items():
-            if key in _TOP_ONCE:
-                if not top.get(key):
-                    top[key] = value
-            elif key not in _TOP_SKIPPED and (value is not None or key not in top):
+            if key not in settled and (value is not None or key not in top):
                 top[key] = value
+                if value and key in _TOP_ONCE:
+                    settled.add(key)
         if chunk.get("id") != self._id:
             self._id_changed(chunk.get("id"))
         if type(choices) is list:
@@ -108,7 +120,7 @@ class ChatMerging:
                     fields = self._place(choice, position)
                     if fields is None:
                         continue
-                take(_CHOICE, fields, choice, self._notes)
+                _take_choice(fields, choice, self._notes)
         elif choices is not None:
             self._notes.add("choices_not_a_list")
 
@@ -134,7 +146,7 @@ class ChatMerging:
         """Of all choices."""
         return characters(self._choices.values())
 
-    def close(self) -> Dict:
+    def close(self, notes: Notes) -> Dict:
         """One `chat.completion`, or one `text_completion`."""
         top = {"object": "", **self._top} if "object" not in self._top else dict(self._top)
         top["object"] = "text_completion" if self._text else "chat.completion"

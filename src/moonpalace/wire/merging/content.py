@@ -40,7 +40,7 @@ def grow_content(target: Dict, key: str, piece: object, notes: Notes) -> None:
         _more(held, piece, notes)
     elif type(piece) is list:
         target[key] = parts = Content()
-        if type(held) is Text and any(held):
+        if type(held) is Text and not held.empty():
             notes.add("text_beside_parts")
             parts.append(held)
         parts.extend(piece)

@@ -64,8 +64,8 @@ class Merging(Protocol):
     def characters(self) -> int:
         """How much text came."""
 
-    def close(self) -> Dict:
-        """The answer as far as it came; more may be added after."""
+    def close(self, notes: Notes, /) -> Dict:
+        """The answer as far as it came, and remarks on that; more may be added after."""
 
 
 class Grown:
@@ -94,6 +94,11 @@ class Text(list[str], Grown):
     def characters(self) -> int:
         """The length of all pieces."""
         return sum(map(len, self))
+
+    def empty(self) -> bool:
+        """Whether there is no text yet. Empty pieces are dropped, so that asking again and again costs nothing."""
+        del self[: next((place for place, piece in enumerate(self) if piece), len(self))]
+        return not self
 
 
 class Name(Text):

@@ -73,7 +73,7 @@ class ResponsesMerging:
         """Of all output items."""
         return characters(self._items.values())
 
-    def close(self) -> Dict:
+    def close(self, notes: Notes) -> Dict:
         """One `response`."""
         base = dict(self._base)
         if self._items and not base.get("output"):

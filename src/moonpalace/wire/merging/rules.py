@@ -57,30 +57,37 @@ def skip(target: Dict, key: str, value: object, notes: Notes) -> None:
 
 
 def grow(target: Dict, key: str, piece: object, notes: Notes) -> None:
-    """Append a piece to a text; what is no text is kept only where there is no text."""
+    """Append a piece to a text. What is no text is kept as it was told, but only where there is no text."""
     held = target.get(key)
-    if type(piece) is not str:
-        if piece is not None:
+    if type(piece) is str:
+        if type(held) is Text:
+            held.append(piece)
+        elif held is None or type(held) is str:
+            target[key] = Text((held, piece) if held else (piece,))
+        elif piece:
             notes.add("not_a_text")
-        if not (held if type(held) is str else type(held) is Text and any(held)):
-            last(target, key, piece, notes)
-    elif type(held) is Text:
-        held.append(piece)
-    elif held is None or type(held) is str:
-        target[key] = Text((held, piece) if held else (piece,))
-    elif piece:
+            target[key] = Text((piece,))
+    elif piece is None:
+        target.setdefault(key, None)
+    elif held is None or held == "" or (type(held) is Text and held.empty()):
+        notes.add("text_of_another_type")
+        target[key] = piece
+    else:
         notes.add("not_a_text")
-        target[key] = Text((piece,))
 
 
 def grow_name(target: Dict, key: str, piece: object, notes: Notes) -> None:
     """A name that comes in pieces is joined; one that is sent again whole stays as it is."""
     held = target.get(key)
     if type(held) is not Name:
-        if type(piece) is str and piece:
+        if type(piece) is not str:
+            grow(target, key, piece, notes)
+        elif piece:
+            if held is not None and held != "":
+                notes.add("not_a_text")
             target[key] = Name(piece)
-        else:
-            last(target, key, piece, notes)
+        elif held is None:
+            target[key] = ""
     elif type(piece) is not str:
         if piece is not None:
             notes.add("not_a_text")
@@ -92,15 +99,14 @@ def grow_name(target: Dict, key: str, piece: object, notes: Notes) -> None:
 def extend(target: Dict, key: str, more: object, notes: Notes) -> None:
     """Append a list to a list."""
     held = target.get(key)
-    if type(more) is not list:
-        if more is not None:
-            notes.add("not_a_list")
-        if type(held) is not Items:
-            last(target, key, more, notes)
-    elif type(held) is Items:
+    if type(held) is list:
+        target[key] = held = Items(held)
+    if held is None:
+        target[key] = Items(more) if type(more) is list else more
+    elif type(held) is Items and type(more) is list:
         held.extend(more)
-    else:
-        target[key] = Items((*held, *more) if type(held) is list else more)
+    elif more is not None:
+        notes.add("not_a_list")
 
 
 def nest(table: Table, remark: str, under: str = "") -> Rule:
