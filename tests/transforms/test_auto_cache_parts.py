@@ -112,6 +112,16 @@ def test_equal_digests_mean_equal_prefixes(one: Any, other: Any) -> None:
             assert seen.setdefault(prefix.digest, what) == what
 
 
+def test_each_part_is_in_the_digest() -> None:
+    """One that differs in any of them is another."""
+    one, other = (read([{"role": "user", "content": text}]) for text in "xy")
+    cases = [
+        (one, WHO, AT, "moonshot-v1"), (other, WHO, AT, "moonshot-v1"), (one, b"other", AT, "moonshot-v1"),
+        (one, WHO, "https://api.moonshot.ai", "moonshot-v1"), (one, WHO, AT, "other"),
+    ]  # fmt: skip
+    assert len({prefixes(*case, above=-1).found[0].digest for case in cases}) == len(cases)
+
+
 @given(MESSAGES, MESSAGES)
 def test_what_comes_later_changes_nothing(messages: list[Any], more: list[Any]) -> None:
     """A prefix is found again at every turn that follows."""

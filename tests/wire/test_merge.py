@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonpalace.wire.merge import merge
+from moonpalace.wire.merge import Merged, Merger, merge
 
 Json = dict[str, Any]
 
@@ -363,13 +362,123 @@ def test_what_is_no_answer_gives_nothing(events: list[Any]) -> None:
     assert merge(events).value is None
 
 
-def test_many_small_pieces_cost_a_step_each() -> None:
-    """A joined text that is copied with each piece costs the square of its length."""
-    begun = time.perf_counter()
-    merged = merge([chunk(delta(content="0123456789"))] * 200_000)
-    assert merged.value is not None
-    assert len(merged.value["choices"][0]["message"]["content"]) == 2_000_000
-    assert time.perf_counter() - begun < 10
+ERROR = {"message": "boom"}
+FINAL: Json = {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": []}}
+FAILED: Json = {"type": "response.failed", "response": {"id": "r", "status": "failed", "error": ERROR}}
+STOP: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+
+
+def brief(value: object) -> str:
+    """The end of a value, as the name of a case."""
+    return repr(value)[-70:]
+
+
+def told(*events: Any) -> Merger:
+    merger = Merger()
+    for event in events:
+        merger.add(event)
+    return merger
+
+
+@pytest.mark.parametrize(
+    ("events", "kind", "finished"),
+    [
+        ([], "other", False),
+        ([{"type": "status"}, None], "other", False),
+        ([chunk()], "chat", False),
+        ([{"object": "chat.completion.chunk"}], "chat", False),
+        ([{"type": "status"}, chunk(delta(content="x"))], "chat", False),
+        ([chunk(delta(content="x", finish="stop"))], "chat", True),
+        ([chunk(delta(0, "stop"), delta(1))], "chat", False),
+        ([chunk(delta(0, "stop"), delta(1)), chunk(delta(1, "length"))], "chat", True),
+        ([chunk(delta(0, "stop")), chunk(delta(content="x"))], "chat", True),
+        ([chunk(delta(0, ""))], "chat", False),
+        ([{"choices": [{"text": "x"}]}], "text", False),
+        ([{"object": "text_completion", "choices": []}], "text", False),
+        ([{"choices": [{"text": "x", "finish_reason": "stop"}]}], "text", True),
+        (ANTHROPIC[:1], "anthropic", False),
+        ([*ANTHROPIC[:1], STOP], "anthropic", True),
+        ([ANTHROPIC[0], ANTHROPIC[-1]], "anthropic", True),
+        ([{"type": "ping"}], "anthropic", False),
+        (RESPONSES, "responses", False),
+        ([*RESPONSES, FINAL], "responses", True),
+        ([*RESPONSES, FAILED], "responses", True),
+        ([{"error": ERROR}], "other", False),
+    ],
+    ids=brief,
+)
+def test_the_kind_and_whether_it_is_whole_are_known_on_the_way(events: list[Any], kind: str, finished: bool) -> None:
+    """By the answer's own account: who holds a stream back must know whether what came is an answer."""
+    merger = told(*events)
+    assert (merger.kind, merger.finished) == (kind, finished)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([chunk(delta(content="x"))], None),
+        ([chunk(delta(content="x")), {"error": ERROR}, {"error": "later"}], ERROR),
+        ([{"error": ERROR}, chunk(delta(content="x")), {"error": "later"}], ERROR),
+        ([chunk(), {"error": ERROR, "choices": []}], ERROR),
+        ([chunk(), {"error": ERROR, "choices": None}], ERROR),
+        ([chunk(delta(content="x"), error=ERROR)], None),
+        ([chunk(), {"object": "error", "message": "boom"}], ERROR),
+        ([{"error": "boom"}], "boom"),
+        ([{"type": "error", "message": "boom"}], ERROR),
+        ([*ANTHROPIC[:2], {"type": "error", "error": ERROR}], ERROR),
+        ([*ANTHROPIC[:2], {"error": ERROR}], ERROR),
+        ([*RESPONSES, {"type": "error", "message": "boom"}], ERROR),
+        ([*RESPONSES, FAILED], ERROR),
+        ([*RESPONSES, FINAL], None),
+        ([{"error": None}, {"error": {}}, 5], None),
+    ],
+    ids=brief,
+)
+def test_the_first_error_is_given_as_it_was_told(events: list[Any], expected: Any) -> None:
+    """In place of a piece of the answer; an `error` beside choices is a field of the answer."""
+    assert expected == told(*events).error
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], "0 events, 0 characters"),
+        ([None, {"type": "status"}], "2 events, 0 characters"),
+        ([chunk(delta(content="ab", reasoning_content="c")), chunk(delta(1, content="d", refusal=""))],
+         "2 events, 4 characters"),
+        ([chunk(delta(tool_calls=[call(0, id="abc", function={"name": "f", "arguments": "{}"})]))],
+         "1 event, 3 characters"),
+        ([{"choices": [{"text": "ab"}]}, 5], "2 events, 2 characters"),
+        (ANTHROPIC, "17 events, 15 characters"),
+        (RESPONSES, "10 events, 17 characters"),
+    ],
+    ids=brief,
+)  # fmt: skip
+def test_how_much_came_can_be_said(events: list[Any], expected: str) -> None:
+    """A broken stream is answered with what came of it; one by one and all at once count the same."""
+    merger = Merger()
+    merger.add_all(events)
+    assert (expected, expected) == (str(told(*events).size()), str(merger.size()))
+
+
+def test_what_came_before_the_kind_was_known_is_part_of_the_answer() -> None:
+    """As far as it can be kept: a stream that never tells its kind must not fill the memory."""
+    early = [{"type": "status", f"k{number}": number} for number in range(100)]
+    merger = told(*early)
+    assert merger.close() == Merged(None, ("events_before_kind",))
+    merger.add(chunk(delta(content="x")))
+    value = merger.close().value
+    assert value is not None
+    assert [key for key in value if key.startswith("k")] == [f"k{number}" for number in range(64)]
+    assert value["choices"][0]["message"] == {"content": "x"}
+
+
+def test_remarks_on_what_came_so_far_do_not_stay() -> None:
+    """A tool's input that is cut today is whole tomorrow."""
+    merger = told(*ANTHROPIC[1:12])
+    assert merger.close().notes == ("no_message_start", "tool_input_not_json")
+    merger.add_all([*ANTHROPIC[12:], ANTHROPIC[0]])
+    assert merger.close().notes == ()
 
 
 keys = st.sampled_from(
@@ -439,4 +548,12 @@ def test_no_shape_raises(events: list[Any], first: str) -> None:
     before = json.dumps(events)
     merged = merge(events)
     assert merged.value is None or isinstance(merged.value, dict)
+    merger = Merger()
+    for event in events:
+        merger.add(event)
+        merger.close()
+        assert merger.finished in (True, False)
+        assert merger.error is None or merger.close().value is not None
+        assert str(merger.size())
+    assert repr(merged) == repr(merger.close())  # a NaN is not equal to itself
     assert before == json.dumps(events)

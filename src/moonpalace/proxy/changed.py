@@ -132,6 +132,7 @@ class ChangedFlow(Flow):
         asked = Asked(
             head.method, head.target.partition(b"?")[0], body, self._who(), self._route.origin.base_url,
             proxy.wall_ns() / 1e9, head.get(b"content-encoding") is not None,
+            frozenset([line.partition(b":")[0].lower() for line in head.lines]),
         )  # fmt: skip
         self._asked = asked
         self._steps = self._passage.prepare(asked)
@@ -156,8 +157,11 @@ class ChangedFlow(Flow):
             while True:
                 effect = steps.send(result)
                 if type(effect) is Call:
+                    if self.over:  # nobody needs what would come of it
+                        steps.close()
+                        return
                     left = self._wait_until - self._proxy.loop.time()
-                    if left > 0 and not self.over:
+                    if left > 0:
                         make_call(self._proxy, self._route, self._head, self.use_key, effect, left, self._advance)
                         return
                     result = None

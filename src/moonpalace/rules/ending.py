@@ -160,13 +160,22 @@ def _open_nested(fences: list[_Fence]) -> bool:
     blocks: list[_Fence] = []
     for fence in fences:
         info = fence.info
-        prose = " " in info and len(info.split()) > _INFO_WORDS and not any(sign in info for sign in "={:")
+        prose = _is_prose(info)
         if blocks and (not info or prose):
             if fence.fits(blocks[-1]):
                 blocks.pop()
-        elif not prose:
+        elif not prose and (info or fence.run[0] == "`"):  # a line of tildes may underline a title
             blocks.append(fence)
     return bool(blocks)
+
+
+def _is_prose(info: str) -> bool:
+    """Whether what stands behind a fence is not the name of a language, with attributes perhaps."""
+    if not info:
+        return False
+    if not info[0].isalnum() and info[0] not in "{.:":
+        return True
+    return " " in info and len(info.split()) > _INFO_WORDS and not any(sign in info for sign in "={:")
 
 
 def _ends_with_open_json(text: str, fences: list[_Fence]) -> bool:

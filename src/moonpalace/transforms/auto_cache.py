@@ -25,7 +25,6 @@ from .cache_prefixes import conversation_key, prefixes
 from .cache_use import CacheUse
 from .settings import TransformSettings
 
-_NO_NAMES: frozenset[bytes] = frozenset()
 _LARGEST = 4 * 1024 * 1024  # of a body: 131,072 tokens, the most that a cache holds, are not as long
 
 
@@ -65,8 +64,7 @@ class _Caching(Session):
             return asked
         if family.caching == "automatic":
             return self._keyed(asked, request)
-        names = getattr(asked, "names", _NO_NAMES)  # of the client's header lines, where they are told
-        if not asked.who or HEADER.lower() in names or len(asked.body) > _LARGEST:
+        if not asked.who or HEADER.lower() in asked.names or len(asked.body) > _LARGEST:
             return asked
         owner, settings = self._owner, self._owner.settings
         found = prefixes(request, asked.who, asked.endpoint, family.name, settings.cache_min_bytes)

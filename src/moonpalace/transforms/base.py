@@ -44,6 +44,7 @@ class Asked:
     endpoint: str = ""
     now: float = 0.0
     encoded: bool = False  # the body has a Content-Encoding
+    names: frozenset[bytes] = frozenset()  # of the client's header lines, in lower case
     drop: frozenset[bytes] = frozenset()
     add: tuple[bytes, ...] = ()
 

@@ -20,6 +20,7 @@ from ..wire.lenient import BAD_JSON
 TABLE = "caches"
 OFF_TABLE = "caches_off"
 OFF_SECONDS = 600.0
+PAUSE_SECONDS = 60  # after a reply that did not come in time
 SWEPT_AT_ONCE = 8
 _SCAN_SECONDS = 60.0
 _KEYS = 1024  # API keys whose entries are looked after at a time

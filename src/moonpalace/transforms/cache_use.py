@@ -4,7 +4,7 @@
 2. A key is taken in hand before anything is looked up under it. So whoever comes to make a cache sees those that were
    made before, or that another is making it.
 3. An entry is forgotten only while it is what it was when it was found: another request may have made a new one.
-4. No reply in time says nothing about a cache; its entry stays.
+4. No reply in time says nothing about a cache; its entry stays. For a minute nothing is tried again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .base import Asked, Behind, Effect, Load, Reply, Save, Scan
 from .cache_entries import (
     OFF_SECONDS,
     OFF_TABLE,
+    PAUSE_SECONDS,
     TABLE,
     Entry,
     InHand,
@@ -134,7 +135,7 @@ class CacheUse:
         call = calls.ask(self._path, entry.id)
         reply: Reply | None = yield call
         if reply is None:
-            return _FAILED
+            return (yield from self._late())
         if calls.usable(reply) is not None:
             return (yield from self._use("cache_hit", key, entry))
         now_kept = yield Load(TABLE, (key,))
@@ -148,7 +149,7 @@ class CacheUse:
         call = calls.create(self._path, messages, self._request.tools_json, self._ttl)
         reply: Reply | None = yield call
         if reply is None:
-            return _FAILED
+            return (yield from self._late())
         cache = calls.created(reply)
         if cache is not None:
             entry = Entry(cache.id, whole.size, self._asked.now, self._ttl, whole_number(cache.tokens))
@@ -163,8 +164,17 @@ class CacheUse:
         return Outcome(flag, key, entry)
 
     def _none_there(self) -> _Steps:
-        yield Save(OFF_TABLE, place(self._asked.endpoint), str(self._asked.now).encode())
+        yield self._off_for(OFF_SECONDS)
         return _UNAVAILABLE
+
+    def _late(self) -> _Steps:
+        """No reply in time: the requests that come next shall not wait as long."""
+        yield self._off_for(PAUSE_SECONDS)
+        return _FAILED
+
+    def _off_for(self, seconds: float) -> Save:
+        since = self._asked.now - (OFF_SECONDS - seconds)
+        return Save(OFF_TABLE, place(self._asked.endpoint), str(since).encode())
 
     def _sweep(self) -> _Plain:
         """What was not used for long is forgotten, and deleted at the API."""

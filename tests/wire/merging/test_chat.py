@@ -98,7 +98,8 @@ CASES: dict[str, tuple[list[Any], Json, tuple[str, ...]]] = {
     ),
     "message after deltas": (
         [*delta({"role": "assistant", "content": "Hel", "reasoning_content": "r"}, {"content": "lo"}),
-         chunk({"index": 0, "message": {"role": "assistant", "content": "Hello", "name": ""}, "finish_reason": "stop"})],
+         chunk({"index": 0, "message": {"role": "assistant", "content": "Hello", "name": ""},
+                "finish_reason": "stop"})],
         said({"role": "assistant", "content": "Hello", "reasoning_content": "r", "name": ""}, "stop"),
         ("whole_message",),
     ),

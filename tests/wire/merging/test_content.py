@@ -41,4 +41,4 @@ def test_the_parts_that_were_handed_in_stay_as_they_are() -> None:
     fields, first = Fields(), [A]
     for piece in (first, [B], "x"):
         grow_content(fields, "content", piece, Notes())
-    assert [A] == first
+    assert first == [A]

@@ -17,7 +17,7 @@ def item(step: str, index: Any = 0, **fields: Any) -> Json:
     return {"type": f"response.output_item.{step}", "output_index": index, "item": fields}
 
 
-def on(kind: str, index: Any = 0, **more: Any) -> Json:
+def on(kind: str, index: int = 0, **more: Any) -> Json:
     place = "summary_index" if "summary" in kind else "content_index"
     return {"type": f"response.{kind}", "output_index": index, place: 0, **more}
 
@@ -64,8 +64,10 @@ ITEMS: dict[str, tuple[list[Any], Any, tuple[str, ...]]] = {
     ),
     "a delta of another type": ([on("output_text.delta", delta="Hi"), on("output_text.delta", delta=5)],
                                 [{"content": [HI]}], ("not_a_text",)),
-    "no place": ([MESSAGE, on("output_text.delta", -1, delta="x"), on("output_text.delta", delta="x", content_index=-1)],
-                 [{"type": "message", "content": []}], ("output_index", "content_index")),
+    "no place": (
+        [MESSAGE, on("output_text.delta", -1, delta="x"), {**on("output_text.delta", delta="x"), "content_index": -1}],
+        [{"type": "message", "content": []}], ("output_index", "content_index"),
+    ),
     "unknown events": ([MESSAGE, on("new.delta", delta="x"), on("ping")], [{"type": "message", "content": []}], ()),
 }  # fmt: skip
 
