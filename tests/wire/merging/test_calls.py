@@ -94,7 +94,7 @@ CASES: dict[str, tuple[list[Any], Any, tuple[str, ...]]] = {
     ),
     "without index or id": ([[{"function": {"arguments": "1"}}], [{"function": {"arguments": "2"}}]],
                             [{"function": {"arguments": "12"}}], ("tool_call_without_index",)),
-    "index null": ([[call(0, "a"), {**call(0, "b"), "index": None}]], [whole("a"), whole("b")], ("tool_call_index",)),
+    "index null": ([[call(0, "a"), {**call(0, "b"), "index": None}]], [whole("a"), whole("b")], ("tool_call_without_index",)),
     "index without a place": ([[call(0, "a"), call(-1, "b"), call(1024, "c")]], [whole("a")], ("tool_call_index",)),
     "null among the calls": ([[None, call(0, "a")]], [whole("a")], ("tool_call_not_an_object",)),
     "null, then calls, then null": ([None, [call(0, "a")], None], [whole("a")], ()),

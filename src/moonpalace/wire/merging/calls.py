@@ -68,9 +68,7 @@ class Calls(Grown):
         if index is not None:
             return slot(self._places, index, notes, "tool_call_index")
         ident = call.get("id")
-        if "index" in call:
-            notes.add("tool_call_index")
-        elif not ident and self._last is None:
+        if "index" in call or (not ident and self._last is None):
             notes.add("tool_call_without_index")
         if not ident and self._last is not None:
             return self._last
