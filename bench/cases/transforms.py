@@ -36,6 +36,7 @@ PLAIN, CHANGED = "none", "all"
 KEY = "sk-substituted-0123456789abcdef0123456789abcdef"
 _SCRIPT = Path(__file__).with_name("transforms.lua")
 _TICK = 0.01  # seconds
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @dataclass(slots=True)
@@ -256,9 +257,10 @@ def _ask(port: int, wanted: dict[str, object]) -> bytes:
     )
     with socket.create_connection(("127.0.0.1", port), 60) as sock:
         sock.sendall(head.encode() + body)
-        pieces = []
-        while piece := sock.recv(1 << 18):
+        pieces, tail = [], b""
+        while not tail.endswith(_LAST_CHUNK) and (piece := sock.recv(1 << 18)):
             pieces.append(piece)
+            tail = tail[-len(_LAST_CHUNK) :] + piece
     answer_head, _, answer = b"".join(pieces).partition(b"\r\n\r\n")
     return _unframed(answer) if b"chunked" in answer_head.lower() else answer
 

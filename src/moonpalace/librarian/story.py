@@ -84,6 +84,7 @@ def without_arrival(end: Ended) -> Story:
     return Story(end.uid, row, (end.start, None, None, None, None, *_IN_FLIGHT_REST))
 
 
+_CLIENT_GONE = State.CLIENT_GONE.value
 _NO_FAILURE: Row = (None, None, None, None)
 _NOTHING_KNOWN: Row = (None,) * 14  # content_type … findings
 
@@ -116,6 +117,8 @@ def _build(
         asked_body[0], asked_type_full, asked_encoding, asked_side,
         told_body[0], head, told_side, path, x.timeline, flags=flags, repetition=repetition,
     )  # fmt: skip
+    if state == _CLIENT_GONE and _was_all(told_side, sides[DELIVERED], delivered, reading):
+        state, failure, flags = State.COMPLETE.value, _NO_FAILURE, (*flags, "closed_at_done")
     flags = _more_flags(flags, x, state, reading)
     latency = None if at_ns is None else max(0, at_ns - x.at)
     ttft, tpot, speed = reading.speeds(latency)
@@ -130,6 +133,16 @@ def _build(
         _json_text(reading.findings) if reading.findings else None,
     )  # fmt: skip
     return Story(x.uid, row, _content(x, asked_body, told_body, delivered, reading))
+
+
+def _was_all(told: Side | None, own: Side | None, delivered: int, reading: Reading) -> bool:
+    """Whether a client that left had all of a stream, its end mark included.
+
+    Why: some clients (OpenAI's for Python) close the connection at `[DONE]`, before HTTP's own end has come.
+    """
+    if not reading.streamed or told is None or own is not None or delivered < told.size:
+        return False
+    return "sse_no_done" not in reading.flags and "sse_partial_event" not in reading.flags
 
 
 def _content(x: Open, asked_body: Row, told_body: Row, delivered: int, reading: Reading) -> Row:

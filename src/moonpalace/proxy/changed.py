@@ -129,6 +129,7 @@ class ChangedFlow(Flow):
 
     def _prepare(self, body: bytes) -> None:
         head, proxy = self._head, self._proxy
+        self._stage = Stage.SEND  # the client has done its part
         asked = Asked(
             head.method, head.target.partition(b"?")[0], body, self._who(), self._route.origin.base_url,
             proxy.wall_ns() / 1e9, head.get(b"content-encoding") is not None,
@@ -161,7 +162,7 @@ class ChangedFlow(Flow):
                         steps.close()
                         return
                     left = self._wait_until - self._proxy.loop.time()
-                    if left > 0:
+                    if left > 0 and not self._proxy.draining:
                         make_call(self._proxy, self._route, self._head, self.use_key, effect, left, self._advance)
                         return
                     result = None
@@ -183,7 +184,7 @@ class ChangedFlow(Flow):
             return keeps.scan(effect.table, effect.prefix)
         if type(effect) is Save:
             keeps.save(effect.table, effect.key, effect.value)
-        elif type(effect) is Behind:
+        elif type(effect) is Behind and not self._proxy.draining:
             make_call(
                 self._proxy, self._route, self._head, self.use_key, effect.call, BEHIND_SECONDS, _unheard
             )  # fmt: skip
@@ -303,6 +304,8 @@ class ChangedFlow(Flow):
         if not self._answering or self._told_head is None:
             super().told_failed(failure)
             return
+        if self._upstream is not None and self._upstream.uses > 1:
+            self._flags += ("reused_conn",)
         self._upstream = None
         self._deliver(self._passage.failed(failure), b"")
         if not self.over and not self._full_end:
