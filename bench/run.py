@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from cases import bodies, commands, latency, mock, soak, sse, startup, streams, throughput
+from cases import bodies, commands, latency, mock, soak, sse, startup, streams, throughput, transforms
 from rig import machine
 from rig.errors import RigError
 from rig.report import Row, markdown, text_table
@@ -36,8 +36,9 @@ BENCHMARKS: dict[str, Callable[[Setting], list[Row]]] = {
     "startup": startup.run,
     "commands": commands.run,
     "mock": mock.run,
+    "transforms": transforms.run,
 }
-TOOLS = {"throughput": ("nginx", "wrk"), "latency": ("nginx",), "mock": ("wrk",)}
+TOOLS = {"throughput": ("nginx", "wrk"), "latency": ("nginx",), "mock": ("wrk",), "transforms": ("wrk",)}
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -62,7 +63,7 @@ def require_tools(names: list[str], targets: tuple[str, ...]) -> None:
     """Before anything starts. Raises MissingTool."""
     machine.require_linux()
     wanted = {tool for name in names for tool in TOOLS.get(name, ())}
-    if "nginx" in targets and set(names) - {"soak", "startup", "commands", "mock"}:
+    if "nginx" in targets and set(names) - {"soak", "startup", "commands", "mock", "transforms"}:
         wanted.add("nginx")
     for tool in sorted(wanted):
         machine.require(tool)

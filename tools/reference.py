@@ -29,7 +29,7 @@ STATES = {
     State.IN_FLIGHT: "It is under way. The only state that is not final.",
     State.COMPLETE: "Asked, answered, delivered whole. Errors that the API answers with (4xx, 5xx) are complete too.",
     State.UPSTREAM_ERROR: "No usable answer's head came; the client got a 502 or 504 of the proxy.",
-    State.TRUNCATED: "The answer broke off after its head; the client's connection was broken off as well.",
+    State.TRUNCATED: "The answer broke off after its head; so did the client's, or it got a 502 (`--force-stream`).",
     State.CLIENT_GONE: "The client left before it had everything.",
     State.REJECTED: "The proxy refused it: the gate, bytes that are no valid HTTP/1.1, no descriptors or memory left.",
     State.ABORTED: "The proxy was stopped, or ran out of memory, before the exchange was over.",

@@ -1,7 +1,7 @@
 """A chat API that answers by the request: as one JSON, or as a stream of the same content. As lean as it can be made.
 
-1. `"stream":true` in the body asks for the stream, `"max_tokens":N` for an answer of N tokens: N + 2 events. All answers
-   of a length are alike but for their id, and are made once; one costs a copy and one write.
+1. `"stream":true` in the body asks for the stream, `"max_tokens":N` for an answer of N tokens: N + 2 events. All
+   answers of a length are alike but for their id, and are made once; one costs a copy and one write.
 2. A stream is one write of many chunks, an event each. With a write for each event most of the cost would be that of
    reads and writes, which is the same with transforms and without; so this shows what transforms cost at its dearest.
 3. `"plan":"clean N"` and `"plan":"loop N"` ask for a long stream: N characters that do not repeat themselves, and for a

@@ -33,6 +33,52 @@ def test_the_upstream_gets_what_the_client_meant_for_it(lines, expected):
     assert to_upstream(head, b"api", None, b"").wire(head.lines).split(b"\r\n") == expected
 
 
+SWITCHES = [
+    [b"X-MoonPalace-Force-Stream: on"],
+    [b"x-moonpalace-KEY:off", b"A: b", b"X-MoonPalace-Detect-Repeat: 1"],
+    [b"X-MoonPalace-Id: 1"],
+    [b"X-MoonPalace-What-Is-This: sk-abc", b"X-MoonPalace-: "],
+    [b"X-MoonPalace-Auto-Cache: on", b"X-MoonPalace-Auto-Cache: on"],
+    [b"Connection: X-MoonPalace-Key", b"X-MoonPalace-Key: on"],
+]
+
+
+@pytest.mark.parametrize("lines", SWITCHES)
+@pytest.mark.parametrize("key", [None, b"K"])
+def test_what_is_meant_for_the_proxy_is_never_sent_on(lines, key):
+    """Whatever it says; its neighbours stay where they are. The record of what was sent is without it too."""
+    given = [b"Host: a", *lines, b"Authorization: Bearer mine", b"X-Moon: 1", b"X-MoonPalace: 2"]
+    head = request(*given)
+    edit = to_upstream(head, b"api", key, b"[key]")
+    others, bearer = [line for line in lines if line == b"A: b"], b"Bearer " + (key or b"mine")
+    wanted = [b"Host: api", *others, b"Authorization: " + bearer, b"X-Moon: 1", b"X-MoonPalace: 2"]
+    assert edit.wire(head.lines).split(b"\r\n") == wanted
+    kept = edit.record(head.lines, head.lines.copy()).split(b"\r\n")
+    assert kept == [line.replace(b"Bearer K", b"Bearer [key]") for line in wanted]
+
+
+def test_lines_are_left_out_by_name_on_the_wire_and_in_the_record():
+    """In any case, all of that name, and those that were to go anyway only once."""
+    head = request(b"Host: a", b"Accept-Encoding: br", b"te: x", b"ACCEPT-encoding:gzip", b"A: b", b"Accept: */*")
+    edit = to_upstream(head, b"api", None, b"")
+    edit.leave_out(head.lines, frozenset((b"accept-encoding", b"te", b"no-such")))
+    edit.leave_out(head.lines, frozenset((b"no-such",)))
+    edit.append(b"Accept-Encoding: identity")
+    wanted = [b"Host: api", b"A: b", b"Accept: */*", b"Accept-Encoding: identity"]
+    assert edit.drop == [1, 2, 3]
+    assert edit.wire(head.lines).split(b"\r\n") == wanted
+    assert edit.record(head.lines, head.lines.copy()).split(b"\r\n") == wanted
+
+
+def test_a_line_that_was_to_be_another_can_be_left_out():
+    """What stands in a place goes with the place: the key's line too."""
+    head = request(b"Host: a", b"Authorization: Bearer mine", b"A: b")
+    edit = to_upstream(head, b"api", b"K", b"[key]")
+    edit.leave_out(head.lines, frozenset((b"authorization",)))
+    assert edit.wire(head.lines).split(b"\r\n") == [b"Host: api", b"A: b"]
+    assert b"[key]" not in edit.record(head.lines, head.lines.copy())
+
+
 KEYS = [
     ("none of its own", [b"Host: a"], [b"Host: api", b"Authorization: Bearer K"]),
     (

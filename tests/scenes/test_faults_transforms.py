@@ -202,6 +202,7 @@ STREAMS = {row.id: row for row in ROWS}
 OTHERS = [fault for fault in MATRIX.FAULTS if fault.id not in STREAMS]
 ALL = [*(row.streamed for row in ROWS), *OTHERS]
 assert len({fault.id for fault in ALL}) == len(ALL)
+ids: dict[str, Any] = {"ids": lambda each: each.id}
 PING = Fault("ping", [Send(MATRIX.OK)], keep=True)
 
 
@@ -210,7 +211,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         (folder / "key").write_bytes(KEY)
-        self.upstream = FaultUpstream([*ALL, MATRIX.FLOOD, PING])
+        self.upstream = FaultUpstream([*ALL, *OF_MESSAGES, MATRIX.FLOOD, PING])
         self.program = Program(
             self.upstream.server.url, "--force-stream", "--detect-repeat", "--auto-cache", "--key-file",
             str(folder / "key"), home=folder,
@@ -264,8 +265,6 @@ def with_flags(fault: Fault, record: Exchange, *flags: str) -> None:
 
 
 # (a) who asked for a stream
-
-ids = {"ids": lambda each: each.id}
 
 
 @pytest.mark.parametrize("fault", ALL, **ids)
@@ -337,7 +336,10 @@ def test_a_stream_that_nobody_asked_for_is_one_answer_or_an_error(stage: Stage, 
         assert value == ANSWER
 
 
-@pytest.mark.parametrize("row", ROWS, **ids)
+# Their clients have the whole answer, and leave, before the upstream's end.
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in ROWS])
 def test_record_of_a_stream_that_nobody_asked_for(stage: Stage, row: Row) -> None:
     """All that came is on record."""
     outcome = stage.outcome(row.streamed, UNSTREAMED)
@@ -356,6 +358,45 @@ def test_record_of_a_stream_that_nobody_asked_for(stage: Stage, row: Row) -> Non
 # Anthropic messages
 
 MESSAGE_EVENTS = kimi.message_events()
+MESSAGE_BEGUN = b"".join(MESSAGE_EVENTS[:5])
+OVERLOADED = kimi.named_event({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
+OF_MESSAGES = [
+    whole("messages", [Send(SSE), SendChunked(MESSAGE_EVENTS)], b"".join(MESSAGE_EVENTS)),
+    cut("messages-cut", [Send(SSE + chunked(MESSAGE_BEGUN))], MESSAGE_BEGUN, "closed"),
+    whole("messages-short", [Send(SSE), SendChunked([MESSAGE_BEGUN])], MESSAGE_BEGUN),
+    whole("messages-error", [Send(SSE), SendChunked([MESSAGE_BEGUN, OVERLOADED])], MESSAGE_BEGUN + OVERLOADED),
+]
+MESSAGE_ANSWERS: dict[str, tuple[int, str]] = {
+    "messages": (200, "complete"), "messages-cut": (502, "truncated"), "messages-short": (502, "truncated"),
+    "messages-error": (529, "complete"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", OF_MESSAGES, **ids)
+def test_messages_streamed(stage: Stage, fault: Fault) -> None:
+    """As without transforms."""
+    outcome = stage.outcome(fault, STREAMED, MESSAGES)
+    check_view(fault, outcome)
+    record = stage.record(outcome)
+    check_record(fault, record)
+    assert body(record, "sent") == STREAMED
+
+
+@pytest.mark.parametrize("fault", OF_MESSAGES, **ids)
+def test_messages_unstreamed(stage: Stage, fault: Fault) -> None:
+    """One answer, the API's error, or one of ours that says how much had come."""
+    outcome = stage.outcome(fault, UNSTREAMED, MESSAGES)
+    status, state = MESSAGE_ANSWERS[fault.id]
+    answer, value = outcome.answer, json.loads(outcome.answer.body)
+    assert (answer.status, answer.ended, answer.framing) == (status, "clean", "length")
+    record = stage.record(outcome, early=status == 529)
+    assert (record.state, record.status) == (state, 200) and "forced_stream" in record.flags
+    assert body(record, "told") == fault.body and json.loads(body(record, "sent"))["stream"] is True
+    if status == 200:
+        thinking, text = kimi.message_json()["content"]
+        assert value == {**kimi.message_json(), "content": [{**thinking, "signature": ""}, text]}
+    else:
+        assert "had come" in value["error"]["message"] or value["error"]["type"] == "overloaded_error"
 
 
 # The whole

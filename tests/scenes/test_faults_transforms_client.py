@@ -1,4 +1,4 @@
-"""The fault matrix with every transform on, the part about the client, the way to the upstream, and calls of our own."""
+"""The fault matrix with every transform on: the client's side, the way to the upstream, and calls of our own."""
 
 from __future__ import annotations
 
@@ -56,6 +56,9 @@ def asking(stream: bool | None = None, text: str = "hi", model: str = "kimi-k3")
     """A chat request."""
     value: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}]}
     return json.dumps(value if stream is None else {**value, "stream": stream}).encode()
+
+
+LONG = asking(text="long " * 2000, model="moonshot-v1-8k")  # has a cache of its own made before it
 
 
 class Stage:
@@ -126,6 +129,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     made.close()
 
 
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Stage]:
+    """One that has had no trouble with calls of its own yet: after some it makes none for a while."""
+    made = Stage(tmp_path)
+    yield made
+    made.close()
+
+
 def leave(client: RawClient, how: str) -> None:
     """Goes, one way or the other."""
     client.close() if how == "fin" else client.reset()
@@ -165,7 +176,7 @@ def test_f48_waiting_for_the_head_of_a_forced_stream(stage: Stage, how: str) -> 
 
 
 @pytest.mark.parametrize("how", HALVES)
-def test_f48_while_a_forced_stream_is_gathered(stage: Stage, how: str) -> None:
+def test_f48_in_the_stream_that_is_gathered(stage: Stage, how: str) -> None:
     """What had come is on record though the client got nothing of it; the upstream is let go at once."""
     name, begun = f"f48-gathering-{how}", threading.Event()
     stage.scripts[name] = [ReadBody(), Send(SSE), SendChunked(EVENTS[:4], end=False), Signal(begun), Stall()]
@@ -182,7 +193,7 @@ def test_f48_while_a_forced_stream_is_gathered(stage: Stage, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", HALVES)
-def test_f48_in_a_stream_that_is_watched(stage: Stage, how: str) -> None:
+def test_f48_in_the_stream_that_is_watched(stage: Stage, how: str) -> None:
     """As without transforms."""
     name = f"f48-stream-{how}"
     stage.scripts[name] = [ReadBody(), Send(SSE), SendChunked(EVENTS[:4], end=False), Stall()]
@@ -197,21 +208,21 @@ def test_f48_in_a_stream_that_is_watched(stage: Stage, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", HALVES)
-def test_f48_while_a_call_of_ours_is_waited_for(stage: Stage, how: str) -> None:
+def test_f48_waiting_for_the_head_during_a_call_of_ours(fresh: Stage, how: str) -> None:
     """Nothing is sent for a client that is gone, and the call ends in order."""
-    name, begun, go = f"f48-call-{how}", threading.Event(), threading.Event()
-    stage.scripts[f"/v1/{name}/caching"] = [ReadBody(), Signal(begun), Wait(go), Send(OK)]
-    with RawClient(stage.program.port) as client:
-        client.send(stage.asked(name, asking(text="long " * 2000, model="moonshot-v1-8k")))
+    begun, go = threading.Event(), threading.Event()
+    fresh.scripts["/v1/f48/caching"] = [ReadBody(), Signal(begun), Wait(go), Send(OK)]
+    with RawClient(fresh.program.port) as client:
+        client.send(fresh.asked("f48", LONG))
         assert begun.wait(5)
         leave(client, how)
-    record = stage.left(name)
+    record = fresh.left("f48")
     go.set()
     assert record.failure is not None and record.sent is None
-    assert (record.state, record.status) == ("client_gone", None)
-    own = stage.program.wait_for_path(f"/v1/{name}/caching")
+    assert (record.state, record.failure.stage, record.status) == ("client_gone", "wait_headers", None)
+    own = fresh.program.wait_for_path("/v1/f48/caching")
     assert own.state == "complete" and "own_call" in own.flags
-    assert [asked.path for asked in stage.requests(name)] == [f"/v1/{name}/caching"]
+    assert [asked.path for asked in fresh.requests("f48")] == ["/v1/f48/caching"]
 
 
 @pytest.mark.parametrize("stream", [True, None], ids=["streamed", "unstreamed"])
@@ -327,7 +338,9 @@ def test_f51_connection_close(stage: Stage) -> None:
 @pytest.mark.parametrize("method", ["HEAD", "GET", "DELETE"])
 def test_f51_other_methods_go_through(stage: Stage, method: str) -> None:
     """Only a POST is a chat."""
-    stage.scripts[f"f51-{method}"] = [Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + b"ok" * (method != "HEAD"))]
+    stage.scripts[f"f51-{method}"] = [
+        Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + b"ok" * (method != "HEAD"))
+    ]
     with RawClient(stage.program.port) as client:
         answer = client.ask(method, f"/v1/f51-{method}/chat/completions")
     assert (answer.status, answer.body, answer.ended) == (200, b"" if method == "HEAD" else b"ok", "clean")
@@ -519,7 +532,7 @@ CONNECTS: dict[str, tuple[Callable[[], str], int, str, tuple[str, ...]]] = {
 
 def _asks_twice(program: Program, status: int, stage: str, kinds: tuple[str, ...]) -> None:
     """With and without a call of ours before it, streamed and not."""
-    for number, data in enumerate([asking(), asking(True), asking(None, "long " * 2000, "moonshot-v1-8k")]):
+    for number, data in enumerate([asking(), asking(True), LONG]):
         with RawClient(program.port) as client:
             answer = client.ask("POST", f"/v1/c{number}/chat/completions", data, AUTH)
         assert answer.status in (status, 504 if stage == "resolve" else status)
@@ -567,7 +580,7 @@ def test_f07_accepted_and_ended(
     """Each connection is ended before anything is read: the call of ours fails, and so does the request."""
     program = programs(upstreams([end]), *ON[:3])
     with RawClient(program.port) as client:
-        answer = client.ask("POST", "/v1/chat/completions", asking(None, "long " * 2000, "moonshot-v1-8k"), AUTH)
+        answer = client.ask("POST", "/v1/chat/completions", LONG, AUTH)
     assert answer.status == 502
     record = program.wait_for(answer.header("x-moonpalace-id") or "")
     assert record.state == "upstream_error" and record.failure is not None
@@ -612,26 +625,25 @@ BAD_CALLS: dict[str, list[Step]] = {
 
 
 @pytest.mark.parametrize("name", list(BAD_CALLS))
-def test_a_call_of_ours_fails(stage: Stage, name: str) -> None:
+def test_a_call_of_ours_fails(fresh: Stage, name: str) -> None:
     """The request goes as it is; both are on record, each as what it was."""
-    stage.scripts[f"/v1/call-{name}/caching"] = BAD_CALLS[name]
-    data = stage.asked(f"call-{name}", asking(None, f"{name} " * 2000, "moonshot-v1-8k"))
-    assert json.loads(stage.whole(f"call-{name}", data).body) == ANSWER
-    own = stage.program.wait_for_path(f"/v1/call-{name}/caching")
+    fresh.scripts["/v1/chat/caching"] = BAD_CALLS[name]
+    assert json.loads(fresh.whole("chat", fresh.asked("chat", LONG)).body) == ANSWER
+    own = fresh.program.wait_for_path("/v1/chat/caching")
     assert own.state != "in_flight" and {"own_call", "key_substituted"} <= set(own.flags)
     assert (own.peer, KEY.decode() in repr(own)) == ("moonpalace", False)
-    (asked,) = [one for one in stage.requests(f"call-{name}") if one.path.endswith("/caching")]
+    (asked,) = [one for one in fresh.requests("chat") if one.path.endswith("/caching")]
     if name not in ("closed", "reset"):
         assert body(own, "asked") == body(own, "sent") == asked.body
 
 
-def test_a_call_of_ours_stalls(stage: Stage) -> None:
+def test_a_call_of_ours_stalls(fresh: Stage) -> None:
     """The request is out within two seconds, and the stalled connection is given up."""
-    stage.scripts["/v1/stalled/caching"] = [ReadBody(), Stall()]
-    stage.whole("stalled", stage.asked("stalled", asking(None, "long " * 3000, "moonshot-v1-8k")))
-    call, chat = stage.requests("stalled")
-    assert stage.server.connections[call.connection].done.wait(2)
-    own = stage.program.wait_for_path("/v1/stalled/caching")
+    fresh.scripts["/v1/chat/caching"] = [ReadBody(), Stall()]
+    fresh.whole("chat", fresh.asked("chat", LONG))
+    call, chat = fresh.requests("chat")
+    assert fresh.server.connections[call.connection].done.wait(2)
+    own = fresh.program.wait_for_path("/v1/chat/caching")
     assert own.failure is not None and "own_call" in own.flags
     assert (own.state, own.failure.kind) == ("aborted", "timeout")
     assert own.latency_ns is not None and own.latency_ns < 2.2e9

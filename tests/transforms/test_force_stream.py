@@ -379,14 +379,16 @@ def test_a_message_without_names_of_events_is_put_together() -> None:
 
 @pytest.mark.parametrize("end", [None, BROKEN], ids=["in order", "broken"])
 def test_nothing_counts_behind_the_end_mark(end: Failure | None) -> None:
-    """No client reads on. The answer waits for the end: who has it all and leaves would look like one who gave up."""
+    """No client reads on. The answer is there with the mark: an upstream that is slow to end holds nobody up."""
     passage = Passage([forcing()])
     assert passage.starts()
     passage.head(parse_response_head(SSE))
     late = (b'data: {"error":"too late"}\n\n', b"data: {\n\n", b"data: {", b": end\n")
-    for piece in (stream(*HELLO, TOTAL), *late):
+    given = [*passage.body(stream(*HELLO, TOTAL))]
+    assert [type(unit) for unit in given] == [Head, Data]
+    for piece in late:
         assert not passage.body(piece)
-    found = summed([*(passage.end() if end is None else passage.failed(end))], passage)
+    found = summed([*given, *(passage.end() if end is None else passage.failed(end))], passage)
     assert (found.status, found.json, found.end) == (200, WHOLE, None)
 
 

@@ -290,6 +290,37 @@ def test_a_secret_is_taken_out_of_every_other_line_too() -> None:
     assert kept[0] == b"X-Debug: key is " + made.fingerprint(KEY)
 
 
+SWITCHES = [b"Force-Stream", b"force-stream", b"Key", b"Detect-Repeat", b"Auto-Cache", b"No-Such"]
+
+
+@pytest.mark.parametrize("secret", [KEY, SHAPED, b"Bearer " + KEY, b"12345678"], ids=repr)
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_key_in_the_line_of_a_switch_is_not_kept(name: bytes, secret: bytes) -> None:
+    """Put there by mistake: `X-MoonPalace-Key` looks like the place for it. It is a secret from then on."""
+    made = redactor()
+    (kept,) = lines(made, b"X-MoonPalace-" + name + b": " + secret)
+    bare = secret.removeprefix(b"Bearer ")
+    assert bare not in kept and kept.startswith(b"X-MoonPalace-" + name + b": [key:")
+    assert bare not in made.text(b"echoed: " + bare + b".")[0]
+
+
+@pytest.mark.parametrize("value", [b"on", b"off", b"True", b"FALSE", b"0", b"1", b"", b"yes"])
+@pytest.mark.parametrize("name", SWITCHES)
+def test_what_a_switch_says_is_kept(name: bytes, value: bytes) -> None:
+    """The record shows what the client asked for; such words are no secrets anywhere else."""
+    made = redactor()
+    line = b"x-moonpalace-" + name + b": " + value
+    assert lines(made, line) == [line]
+    assert made.text(b'{"stream":true,"a":"on off yes 0 1"}') == (b'{"stream":true,"a":"on off yes 0 1"}', ())
+
+
+def test_an_id_of_ours_is_no_secret() -> None:
+    """Clients may send it back, and people look for it."""
+    line = b"X-MoonPalace-Id: 0192f3c4-7a6b-7000-8000-000000000001"
+    made = redactor()
+    assert lines(made, line) == [line] and made.version == 0
+
+
 def test_the_lines_given_are_not_changed() -> None:
     """They are what goes to the upstream."""
     given_lines = [b"Authorization: Bearer " + KEY, b"X: " + KEY]

@@ -40,6 +40,7 @@ class Reading:
         "flags",
         "answer_text",
         "id",
+        "marked",
         "model",
         "request_text",
         "stream",
@@ -58,6 +59,7 @@ class Reading:
         self.findings: tuple[Finding, ...] = ()
         self.completion_tokens: int | None = None
         self.streamed = False
+        self.marked = False  # the stream's end mark came
         self.first_ns: int | None = None
         self.end_ns: int | None = None
         self.request_text: bytes | None = None
@@ -126,6 +128,7 @@ def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: st
     _take(found, answer)
     if answer.stream:
         found.streamed = True
+        found.marked = answer.marked
         found.answer_text = answer.merged or found.answer_text
         found.end_ns = timeline.first_at(events, _TOLD_END) or _last_at(events, _TOLD_CHUNK)
         if answer.first_token_end is not None:

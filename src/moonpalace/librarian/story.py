@@ -140,9 +140,9 @@ def _was_all(told: Side | None, own: Side | None, delivered: int, reading: Readi
 
     Why: some clients (OpenAI's for Python) close the connection at `[DONE]`, before HTTP's own end has come.
     """
-    if not reading.streamed or told is None or own is not None or delivered < told.size:
+    if not reading.marked or told is None or own is not None or delivered < told.size:
         return False
-    return "sse_no_done" not in reading.flags and "sse_partial_event" not in reading.flags
+    return "sse_partial_event" not in reading.flags
 
 
 def _content(x: Open, asked_body: Row, told_body: Row, delivered: int, reading: Reading) -> Row:

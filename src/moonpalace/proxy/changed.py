@@ -6,6 +6,7 @@
 3. What is told, sent and delivered is left on record apart; while the client gets just what was told it is recorded
    once.
 4. The answer ends when the sessions say so: an `End` before the API's own end closes the upstream.
+5. Once the client has an answer that a session made, by its length, the API's end is waited for during `END_SECONDS`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..core.exchange import Failure, Stage
+from ..core.exchange import Failure, Stage, State
 from ..core.headers import HeaderLine
 from ..journal.records import ASKED, DELIVERED, SENT, TOLD
 from ..net.listener import ClientConnection
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 REQUEST_LIMIT = 64 * 1024 * 1024
 WAIT_SECONDS = 1.8
 BEHIND_SECONDS = 30.0
+END_SECONDS = 0.25
 _SWALLOWED = Failure(Stage.READ_BODY, "error", "the answer got lost in the proxy")
 _OF_THE_BODY = frozenset((b"content-md5", b"digest", b"content-digest", b"repr-digest", b"trailer"))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
@@ -49,6 +51,7 @@ class ChangedFlow(Flow):
     _new_body = False
     _answering = False  # the answer goes through the passage
     _mirrors = True  # the client got just what was told
+    _length: int | None = None  # of an answer made by a session
     _own_pieces = False  # what it got instead is on record piece by piece
     _out_trailers: Sequence[HeaderLine] = ()
 
@@ -96,6 +99,8 @@ class ChangedFlow(Flow):
         """A piece of the request's body came."""
         held = self._held
         if held is None or self.over:
+            if len(data) == self._head.length:  # all of it, behind the head as SDKs send it
+                self._passage.saw(data)
             super().asked_body(data)
             return
         held.append(data)
@@ -336,6 +341,18 @@ class ChangedFlow(Flow):
             self._end_here()
         elif type(last) is Abort:
             self._fail(last.failure)
+        elif data and self._upstream is not None and self._has_all():
+            self._timer = self._proxy.loop.call_later(END_SECONDS, self._end_here)
+
+    def _has_all(self) -> bool:
+        return self._length is not None and self._delivered == self._length
+
+    def client_gone(self, kind: str, text: str) -> None:
+        """The client left, perhaps with all of its answer."""
+        if self.over or not self._has_all() or self._client.transport.get_write_buffer_size():
+            super().client_gone(kind, text)
+        else:
+            self._end(State.COMPLETE, None)
 
     def _leave_delivered(self, data: bytes, told: bytes, whole: bool) -> None:
         """The record of it, where it is not what was told."""
@@ -356,11 +373,13 @@ class ChangedFlow(Flow):
         self._head_out = True
         if proxy.draining or not self._asked_done:
             self._keep = False
+        self._length = unit.length
         undone = b"content-length" in unit.drop and unit.length is None  # we do not know how long it will be
         has_body = unit.length is None and (told.framing in (http1.CHUNKED, http1.CLOSE) or undone)
         self._chunked_out = chunked = has_body and asked.minor == 1
         if has_body and not chunked:
             self._keep = False
+            self._until_close = True
         edit = to_client(told, chunked=chunked, minor=asked.minor, own=self._own_lines())
         drop = unit.drop | _FRAMING if unit.length is not None else unit.drop
         if drop:
@@ -377,6 +396,8 @@ class ChangedFlow(Flow):
 
     def _end_here(self) -> None:
         """The client has all that it will get."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._own_pieces:
             proxy, scribe = self._proxy, self._proxy.scribe
             scribe.leave(scribe.body_end, self._note, DELIVERED, self._told_head, [], proxy.clock_ns())

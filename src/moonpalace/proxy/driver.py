@@ -59,6 +59,7 @@ class Flow:
     is_own = False  # nobody but the proxy asked for it
     refused: Refusal | None = None  # why it is not served, if that is known before the gate is asked
     _chunked_out = False
+    _until_close = False  # the client's answer ends with its connection
     _delivered = 0
     _flags: tuple[str, ...] = ()
     _full_end = False
@@ -313,6 +314,7 @@ class Flow:
         self._chunked_out = chunked = has_body and asked.minor == 1
         if has_body and not chunked:
             self._keep = False
+            self._until_close = True
         edit = to_client(head, chunked=chunked, minor=asked.minor, own=self._own_lines())
         line = _status_line(head)
         self._down.append(http1.head_bytes(line, edit.wire(head.lines)))
@@ -430,7 +432,7 @@ class Flow:
         self._proxy.outbox.flush()
         if self._head_out and self._told_head is not None:
             self._end(State.TRUNCATED, failure)
-            self._client.break_off(reset=not self._chunked_out and self._told_head.framing != http1.LENGTH)
+            self._client.break_off(reset=self._until_close)
             return
         if not self._asked_done:
             self._keep = False

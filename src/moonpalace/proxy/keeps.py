@@ -40,7 +40,7 @@ class Keeps:
         known = values.pop(key, None)
         if value:
             values[key] = value
-            if len(values) > MOST:
+            while len(values) > MOST:  # more may have been loaded
                 oldest = next(iter(values))
                 del values[oldest]
                 self._tell(table, oldest, b"")

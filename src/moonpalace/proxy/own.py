@@ -119,4 +119,3 @@ class OwnFlow(Flow):
         if state == State.COMPLETE and self._told_head is not None and self._delivered <= _LARGEST:
             reply = Reply(self._told_head.status, b"".join(self._parts))
         self._proxy.loop.call_soon(done, reply)
-

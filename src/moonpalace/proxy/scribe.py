@@ -156,7 +156,8 @@ class Scribe:
     def told_alone(self, note: Note, head: ResponseHead, at_ns: int) -> None:
         """The answer's head came, and what the client gets is another, or not known yet."""
         redactor = self._redactor
-        start, kept = redactor.text(head.start)[0], redactor.lines(head.lines, head.special)
+        kept = redactor.lines(head.lines, head.special)
+        start = redactor.text(head.start)[0]  # after the lines: what is learnt there may stand in the reason too
         self._journal.add(records.Told(note.seq, at_ns, start, b"\r\n".join(kept), head.framing))
 
     def delivered(self, note: Note, head: ResponseHead, status_line: bytes, edit: Edit, at_ns: int) -> None:

@@ -1,7 +1,7 @@
 """What must hold for the record of any exchange: each of its four sides is what went over the wire there.
 
-1. `asked` is what the client sent, `sent` what the upstream received, `told` what the upstream sent, `delivered` what the
-   client received: first lines, header lines in their order and case, bodies byte for byte.
+1. `asked` is what the client sent, `sent` what the upstream received, `told` what the upstream sent, `delivered` what
+   the client received: first lines, header lines in their order and case, bodies byte for byte.
 2. Keys alone differ: in the record a stand-in is in their place.
 3. An upstream that was left early, or whose bytes could not be read on, may have sent more than was taken: then `told`
    is a beginning of it.

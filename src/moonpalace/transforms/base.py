@@ -1,8 +1,8 @@
 """What a transform is: it may change the traffic of an exchange, and does no I/O.
 
 1. `Transform.open` looks at the request's line alone and gives a session for this exchange, or None: not mine.
-2. A session that `wants_request` is given the whole request by `prepare`, a generator: it yields effects (`Load`, `Save`,
-   `Call`, `Behind`), is sent what came of them, and returns the request as it is to be sent.
+2. A session that `wants_request` is given the whole request by `prepare`, a generator: it yields effects (`Load`,
+   `Save`, `Call` …), is sent what came of them, and returns the request as it is to be sent.
 3. A session that `wants_answer` is fed the answer in units and gives units back: those it was fed, others, or none yet.
    The units of one answer are: a `Head`, any number of `Event` (streams) or `Data` (all else), then `End` or `Abort`.
 4. An `End` before the answer's own end means: deliver no more, let the API stop.
@@ -192,7 +192,7 @@ class Session:
     wants_answer = False
     holds = False  # it keeps back what it is fed: should it fail, the answer is lost
     flags: tuple[str, ...] = ()
-    about: Mapping[str, object] = {}  # noqa: RUF012 - replaced, never changed; goes on record with the request
+    about: Mapping[str, object] = {}  # replaced, never changed; goes on record with the request
     saves: tuple[Save, ...] = ()  # what the answer taught; taken when the exchange is over
 
     def saw(self, body: bytes) -> None:

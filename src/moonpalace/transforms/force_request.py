@@ -17,6 +17,7 @@ import re
 
 import msgspec
 
+from ..wire.json_edit import unused_number
 from ..wire.lenient import BAD_JSON
 
 FORCED, STREAMS, UNFIT = "forced", "streams", "unfit"
@@ -69,7 +70,4 @@ def _bytes(raw: msgspec.Raw | None) -> bytes | None:
 
 def _mark(body: bytes) -> bytes:
     """What stands for a backslash and occurs nowhere in this body."""
-    number = 0
-    while (mark := b"<%d>" % number) in body:
-        number += 1
-    return mark
+    return b"<%d>" % unused_number(body, b"<")

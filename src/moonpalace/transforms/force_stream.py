@@ -3,8 +3,8 @@
 1. Chat completions and Anthropic messages. Who asked for a stream sees nothing changed.
 2. The stream is held back and merged. Its end mark (`[DONE]`, `message_stop`) makes the answer whole: nothing after it
    counts, not even that the connection breaks. Without a mark the stream must end in order, and finished; one that
-   breaks off may lack the mark alone, which is so when usage has come. The answer goes out when the API's has ended,
-   not with the mark: a client that has all of it and leaves would look like one that gave up.
+   breaks off may lack the mark alone, which is so when usage has come. The answer goes out with the mark: an API that
+   is slow to end its stream holds nobody up.
 3. A broken stream is never an answer: what is given is whole, or it is an error that names how much had come.
 4. What is lost for the merge would be lost for the answer, so that it is an error too: an event that is no JSON object;
    a choice, tool call or block at an index where none can be; a delta that is no object or of an unknown type; a
@@ -33,6 +33,7 @@ from .force_request import FORCED, UNFIT, force
 from .units import DONE
 
 LONGEST: Final = 256 * 1024 * 1024
+_LAST = (End, Abort)
 _SPEAKING = (TYPES | {"message", "error"}) - {"ping"}
 
 
@@ -84,20 +85,22 @@ class Forcing(Session):
         """Nothing, until the answer is there."""
         if not self.holds:
             return units
+        given: list[Unit] = []
         for at, unit in enumerate(units):
             if type(unit) is Event:
-                if given := self._event(unit):
-                    return given
+                given += self._event(unit)
+                if given and type(given[-1]) in _LAST:
+                    break
             elif type(unit) is End:
-                return self._end()
+                return [*given, *self._end()]
             elif type(unit) is Abort:
-                return self._broken(unit)
+                return [*given, *self._broken(unit)]
             elif type(unit) is Head and unit.streams:
                 self._head, self._streams = unit, True
             else:
                 self.holds = False
                 return units[at:]
-        return ()
+        return given
 
     def _event(self, event: Event) -> Sequence[Unit]:
         if self._marked:
@@ -108,8 +111,12 @@ class Forcing(Session):
         if event.data is None:
             return ()
         if type(event.value) is dict:
-            return self._value(event.value, event.name)
-        return self._odd(event, event.data)
+            return self._value(event.value, event.name) or self._given_at_mark()
+        return self._odd(event, event.data) or self._given_at_mark()
+
+    def _given_at_mark(self) -> Sequence[Unit]:
+        """The answer, once the stream's end mark is there."""
+        return self._given() if self._marked else ()
 
     def _value(self, value: dict[str, Any], name: str) -> Sequence[Unit]:
         self._events += 1
@@ -151,13 +158,20 @@ class Forcing(Session):
         self._fault = self._fault or Failure(Stage.READ_BODY, kind, text)
 
     def _end(self) -> Sequence[Unit]:
+        if self._marked:  # all was said then
+            return (End(),)
+        if self._fault is None and not self._merger.finished:
+            self._blame("the stream ended before the answer was whole", "closed")
+        given = self._given()
+        return given if type(given[-1]) is Abort else (*given, End())
+
+    def _given(self) -> Sequence[Unit]:
+        """The answer, or why there is none."""
         fault = self._fault
-        if fault is None and not self._marked and not self._merger.finished:
-            fault = Failure(Stage.READ_BODY, "closed", "the stream ended before the answer was whole")
         if fault is None:
             body, trouble = body_of(self._merger.close())
             if not trouble:
-                return head_of(self._head, len(body)), Data(body), End()
+                return head_of(self._head, len(body)), Data(body)
             fault = Failure(Stage.READ_BODY, "protocol", trouble)
         return self._fail(fault)
 

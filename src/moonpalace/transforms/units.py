@@ -2,7 +2,8 @@
 
 1. Whatever the chunking, the units together hold the same bytes and the same events; bytes are never held back.
 2. Only an event stream is looked into. Anything else goes through as `Data`, encoded as it came.
-3. A stream with a Content-Encoding becomes one without: what is put into it could not be told in the encoding.
+3. A stream with a Content-Encoding becomes one without: what is put into it could not be told in the encoding. One with
+   a Content-Length loses that: it may end before, or get an ending of our own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..wire.sse import EventReader
 from .base import Abort, Data, End, Event, Head, Unit
 
 DONE = b"[DONE]"
+_LENGTH = frozenset((b"content-length",))
 _OUTPUT = 1024 * 1024  # decoded at once
 _MOST = 1 << 40  # a stream is as long as it is: nothing of it is kept here
 _RATIO = 2000  # beyond what deflate can do
@@ -47,7 +49,7 @@ class Told:
             else:
                 self._decoder = decoder
                 return [Head(head, streams=True, drop=frozenset((b"content-encoding", b"content-length")))]
-        return [Head(head, streams=self._streams)]
+        return [Head(head, streams=self._streams, drop=_LENGTH if self._streams else frozenset())]
 
     def body(self, data: bytes) -> list[Unit]:
         """A piece of the body came."""

@@ -216,6 +216,7 @@ def _answer(
         flags,
         text,
         value,
+        into.done,
     )
 
 

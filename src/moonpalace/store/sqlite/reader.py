@@ -107,7 +107,7 @@ class SqliteReader:
     def kept(self, name: str) -> list[tuple[str, bytes, int]]:
         """What a transform of that name keeps: key, value, when it was kept (wall clock, nanoseconds); by key."""
         sql = "SELECT key, value, kept_at FROM kept WHERE name = ? ORDER BY key"
-        with translated(self._path):
+        with translated(self._path), self._sense():
             found: Any = self._db.execute(sql, (name,)).fetchall()
         return found  # type: ignore[no-any-return]
 

@@ -46,6 +46,7 @@ class Answer:
         default=None, compare=False
     )  # the one answer that the events of a stream add up to, as JSON
     value: dict[str, Any] | None = field(default=None, compare=False, repr=False)  # the whole answer, or that one
+    marked: bool = field(default=False, compare=False)  # the end mark of a stream came
 
 
 @dataclass(slots=True)
