@@ -18,6 +18,7 @@ from moonpalace.journal.records import (
     TOLD,
     BodyEnd,
     Chunk,
+    Continued,
     Delivered,
     Ended,
     Interim,
@@ -296,6 +297,21 @@ def test_a_body_of_ours_on_the_delivered_side_is_kept_apart() -> None:
     (x,) = play(records)
     assert x.delivered is not None and x.delivered.body is not None
     assert (x.delivered.body.data, x.delivered.same_as) == (b"ours", None)
+
+
+def test_what_follows_a_part_that_was_not_kept_is_the_tail() -> None:
+    """A stream over the limit that was cut: head and ending side by side would read as one answer."""
+    x = Open(Script(1).records()[0], (1, 0))  # type: ignore[arg-type]
+    told, own = Side(), Side()
+    told.add(Chunk(1, TOLD, 1, 10, b"0123456789"))
+    told.add(Chunk(1, TOLD, 2, 90, b""))
+    own.add(Chunk(1, DELIVERED, 3, 4, b"done"))
+    own.end = BodyEnd(1, DELIVERED, 4, 4)
+    x.sides[TOLD], x.sides[DELIVERED], x.continued = told, own, Continued(1, DELIVERED, TOLD, 100)
+    x.settle(104)
+    found = x.sides[DELIVERED]
+    assert found is not None and found.end is not None
+    assert (found.data(), found.end.tail, found.length, found.capped) == (b"0123456789", b"done", 104, True)
 
 
 def test_interim_answers_are_kept_in_their_order_and_not_without_end() -> None:

@@ -204,7 +204,6 @@ def test_usage_is_told_where_the_stream_tells_it(stage: Stage) -> None:
     assert all(chunk.usage is None for chunk in chunks)
 
 
-@pytest.mark.xfail(reason="of a request that comes in several pieces nothing is looked at", strict=True)
 def test_usage_after_a_long_request(stage: Stage) -> None:
     """One that does not come in one piece, as the history of an agent does not."""
     history = [{"role": "user", "content": "The moon is far away. " * 20_000}, *ASK]

@@ -93,6 +93,13 @@ def test_an_answer_that_lacks_something_is_none(event: Json, note: str) -> None:
     assert (b"", expected) == body_of(merge([chunk({"content": "b"}), event]))
 
 
+def test_two_calls_at_one_index_are_no_answer() -> None:
+    """Some servers give every call the index 0: joined, they would be one call with the arguments of both."""
+    calls = [{"index": 0, "id": name, "function": {"name": name, "arguments": "{}"}} for name in "ab"]
+    expected = "the stream holds what has no place in one answer (tool_calls_mixed)"
+    assert (b"", expected) == body_of(merge([chunk({"tool_calls": [call]}) for call in calls]))
+
+
 @pytest.mark.parametrize(
     ("event", "note"),
     [

@@ -125,3 +125,10 @@ def test_ten_megabytes_are_no_burden() -> None:
     result, forced = force(body, usage=True)
     assert result == FORCED
     assert json.loads(body)["messages"] == json.loads(forced)["messages"]
+
+
+def test_a_body_made_of_marks_costs_one_pass() -> None:
+    """What stands for a backslash is numbered: a body that holds all of them must not hold up everybody else."""
+    marks = b"".join([b"<%d>" % number for number in range(200_000)])
+    body = b'{"messages":"\\ud83d' + marks + b'"}'
+    assert force(body, usage=False) == (FORCED, body[:-1] + b',"stream":true}')

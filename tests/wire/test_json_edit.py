@@ -56,3 +56,10 @@ def test_any_object_any_member(found: dict[str, Any], name: str, value: Any, ind
     edited = edit_members(json.dumps(found, indent=indent).encode(), {name: json.dumps(value).encode()})
     assert edited is not None
     assert json.loads(edited) == json.loads(json.dumps(found | {name: value}))
+
+
+def test_a_body_made_of_marks_costs_one_pass() -> None:
+    """The marks are numbered: a body that holds them all must not hold up the traffic of everybody else."""
+    marks = b"".join([b"<b%d><s%d>" % (number, number) for number in range(200_000)])
+    body = b'{"b":"\\ud83d' + marks + b'"}'
+    assert edit_members(body, {"a": b"1"}) == body[:-1] + b',"a":1}'

@@ -226,7 +226,7 @@ def test_an_index_without_a_place_is_left_out_and_told(index: object) -> None:
     assert merged.notes == ("choice_index",)
     assert merged.value["choices"][0]["message"]["content"] == "x"
     merged = merge([chunk(delta(tool_calls=[call(index, id="a")]))])
-    assert merged.notes == ("tool_call_index",)
+    assert merged.notes == ("tool_call_without_index" if index is None else "tool_call_index",)
 
 
 ANTHROPIC: list[Json] = [
@@ -305,7 +305,7 @@ def test_an_anthropic_stream_without_its_beginning_is_still_a_message() -> None:
     assert merged.value is not None
     assert merged.value["content"] == [{"text": "Hi"}]
     assert merged.value["error"] == {"type": "overloaded_error"}
-    assert merged.notes == ("event_type", "no_message_start")
+    assert merged.notes == ("event_type", "no_message_start", "no_block_start")
 
 
 RESPONSES: list[Json] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 
 from ..core.exchange import Redaction
+from ..journal.capture import TAIL
 from ..journal.records import (
     DELIVERED,
     HEAD,
@@ -53,21 +54,35 @@ class Side:
         self.kept += len(data)
 
     def cut(self, length: int) -> Side:
-        """Its first `length` wire bytes; what stands for a secret counts for what stood there."""
+        """Its first `length` wire bytes; what stands for a secret counts for what stood there.
+
+        How far they reach into what is kept decoded nobody can tell: all of that is kept.
+        """
+        found = Side()
+        if self.decoded_from is not None and length > self.decoded_from:
+            found.pieces, found.marks = self.pieces.copy(), self.marks
+            found.decoded_at, found.decoded_from = self.decoded_at, self.decoded_from
+            found.size, found.kept = min(length, self.size), self.kept
+            return found
         end, marks = length, []
         for mark in self.marks or ():
             if mark.at >= end:
                 break
+            marks.append(Redaction(mark.at, mark.kept, min(mark.original, end - mark.at)))
             end = max(end + mark.kept - mark.original, mark.at + mark.kept)
-            marks.append(mark)
-        found = Side()
         found.pieces = [b"".join(self.pieces)[:end]]
         found.size, found.kept = min(length, self.size), len(found.pieces[0])
         found.marks = marks or None
         return found
 
-    def followed_by(self, other: Side) -> Side:
-        """The two as one."""
+    def followed_by(self, other: Side, *, gap: bool = False) -> Side:
+        """The two as one. `gap`: bytes before `other` were not kept, so that it can only be the tail."""
+        if gap:
+            self.size += other.size
+            if (end := other.end) is not None:
+                tail = end.tail or other.data()
+                self.end = BodyEnd(end.seq, end.side, end.at_ns, self.size, b"", tail[-TAIL:])
+            return self
         shift = self.kept
         self.pieces += other.pieces
         self.size += other.size
@@ -75,7 +90,7 @@ class Side:
         moved = [Redaction(mark.at + shift, mark.kept, mark.original) for mark in other.marks or ()]
         self.marks = [*(self.marks or ()), *moved] or None
         if other.end is not None:
-            self.end = BodyEnd(other.end.seq, other.end.side, other.end.at_ns, self.size)
+            self.end = BodyEnd(other.end.seq, other.end.side, other.end.at_ns, self.size, b"", other.end.tail)
         return self
 
     def data(self) -> bytes:
@@ -116,10 +131,12 @@ class Side:
         """Whether bytes of the wire were not kept because there were too many."""
         if self.end is not None and self.end.tail:
             return True
-        if self.decoded_at is not None:
-            return False
-        spared = sum(mark.original - mark.kept for mark in self.marks) if self.marks else 0
-        return self.length > self.kept + spared
+        return self.decoded_at is None and self.length > self.known
+
+    @property
+    def known(self) -> int:
+        """The bytes of the wire that the kept ones stand for."""
+        return self.kept + (sum(mark.original - mark.kept for mark in self.marks) if self.marks else 0)
 
 
 class Open:
@@ -166,7 +183,8 @@ class Open:
         if own is None:
             return
         if self.continued is not None and told is not None:
-            own = told.cut(self.continued.length).followed_by(own)
+            length = self.continued.length
+            own = told.cut(length).followed_by(own, gap=told.decoded_at is None and told.known < length)
         if delivered is not None and delivered < own.size:
             own = own.cut(delivered)
         self.sides[DELIVERED] = own

@@ -104,14 +104,18 @@ class UpstreamConnection(asyncio.Protocol):
         self.uses += 1
 
     def release(self, *, reuse: bool) -> None:
-        """The exchange is over: back to the idle ones, or closed."""
+        """The exchange is over: back to the idle ones, or closed. Closed, too, if the request is not out yet."""
         self._sink = None
-        if reuse and self._reusable and not self._closed and not self.transport.is_closing():
+        if reuse and self._reusable and not self._closed and not self.transport.is_closing() and self._is_out():
             self.resume()
             self.idle_since = time.monotonic()
             self.origin.idle.append(self)
         else:
             self.abort()
+
+    def _is_out(self) -> bool:
+        """Whether all of the request is with the kernel: what stands behind a body that nobody reads waits for ever."""
+        return not self.transport.get_write_buffer_size()
 
     def pause(self) -> None:
         """Read no more for now."""

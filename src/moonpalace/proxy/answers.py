@@ -13,9 +13,12 @@ import msgspec
 from ..core.headers import HeaderLine
 
 
-def error_body(message: str, kind: str, code: str) -> bytes:
-    """The JSON of an error."""
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "code": code, "param": None}})
+def error_body(message: str, kind: str, code: str, target: bytes = b"") -> bytes:
+    """The JSON of an error. Under a `target` of Anthropic's Messages it says so the way clients of that API expect."""
+    error = {"error": {"message": message, "type": kind, "code": code, "param": None}}
+    if target.partition(b"?")[0].endswith(b"/messages"):
+        return msgspec.json.encode({"type": "error", **error})
+    return msgspec.json.encode(error)
 
 
 def own_answer(

@@ -22,7 +22,7 @@ from ..net.listener import ClientConnection
 from ..net.origin import Origin
 from ..net.upstream import UpstreamConnection
 from ..transforms.base import Abort, Asked, Behind, Call, Effect, End, Head, Load, Prepare, Reply, Save, Scan, Unit
-from ..transforms.pipeline import Passage
+from ..transforms.pipeline import SAW_LIMIT, Passage
 from ..wire import http1
 from .driver import Flow
 from .heads import Edit, to_client
@@ -45,6 +45,7 @@ class ChangedFlow(Flow):
 
     _held: list[bytes] | None = None  # the request's pieces while it is held
     _held_size = 0
+    _seen: list[bytes] | None = None  # the pieces of one that is not held, and short enough to be shown
     _steps: Prepare | None = None
     _wait_until = 0.0
     _asked: Asked | None = None  # as it is to be sent
@@ -66,6 +67,8 @@ class ChangedFlow(Flow):
         if not self._passage.wants_request:
             if body is not None:
                 self._passage.saw(body)
+            elif self._head.framing == http1.LENGTH and self._head.length <= SAW_LIMIT:
+                self._seen = []
             self._begin_plain(body)
             return
         proxy, head, scribe = self._proxy, self._head, self._proxy.scribe
@@ -95,12 +98,20 @@ class ChangedFlow(Flow):
         self._answering = self._passage.starts()
         super().begin(body)
 
+    def _see(self, seen: list[bytes], data: bytes) -> None:
+        """One more piece of a request that goes out as it comes; sessions are shown all of it at once."""
+        seen.append(data)
+        self._held_size += len(data)
+        if self._held_size >= self._head.length:
+            self._passage.saw(b"".join(seen))
+            self._seen = None
+
     def asked_body(self, data: bytes) -> None:
         """A piece of the request's body came."""
         held = self._held
         if held is None or self.over:
-            if len(data) == self._head.length:  # all of it, behind the head as SDKs send it
-                self._passage.saw(data)
+            if self._seen is not None:
+                self._see(self._seen, data)
             super().asked_body(data)
             return
         held.append(data)

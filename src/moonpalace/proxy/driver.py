@@ -279,7 +279,7 @@ class Flow:
         failure = Failure(Stage.READ_REQUEST, error.kind, str(error), raw[:4096])
         self._keep = False
         if not self._head_out:
-            self._answer(error.status, error_body(str(error), failure.stage, "request_rejected"))
+            self._answer(error.status, error_body(str(error), failure.stage, "request_rejected", self._head.target))
         else:
             self._client.break_off()
         self._end(State.REJECTED, failure)
@@ -423,7 +423,7 @@ class Flow:
             return
         if self._head.framing != http1.NONE and not self._asked_done:
             self._client.stopping = True
-        self._answer(refusal.status, error_body(refusal.message, Stage.ACCEPT, "request_rejected"))
+        self._answer(refusal.status, error_body(refusal.message, Stage.ACCEPT, "request_rejected", self._head.target))
         self._end(State.REJECTED, Failure(Stage.ACCEPT, refusal.kind, refusal.message))
 
     def _fail(self, failure: Failure) -> None:
@@ -439,7 +439,7 @@ class Flow:
             self._client.stopping = True
         # What we have no descriptor or memory for was refused by us, and not by the upstream.
         status = _STATUS.get(failure.kind, 502)
-        self._answer(status, error_body(failure.message, failure.stage, "proxy_server_error"))
+        self._answer(status, error_body(failure.message, failure.stage, "proxy_server_error", self._head.target))
         state = State.UPSTREAM_ERROR if self._told_head is None else State.TRUNCATED
         self._end(State.REJECTED if failure.kind == "resource" else state, failure)
 
@@ -482,7 +482,7 @@ class Flow:
         self._proxy.outbox.flush()
         if not self._head_out:
             self._keep = False
-            self._answer(503, error_body("the proxy is being stopped", stage, "proxy_server_error"))
+            self._answer(503, error_body("the proxy is being stopped", stage, "proxy_server_error", self._head.target))
         else:
             self._client.break_off()
         self._end(State.ABORTED, Failure(stage, "shutdown", "the proxy was stopped before the exchange was over"))

@@ -26,9 +26,9 @@ _DROPPED = frozenset(
 )  # fmt: skip
 _LOST = frozenset(
     ("not_a_text", "not_a_list", "delta_not_an_object", "choices_not_a_list", "choice_not_an_object", "choice_index",
-     "tool_calls_not_a_list", "tool_call_not_an_object", "tool_call_index", "function_not_an_object",
-     "audio_not_an_object", "delta_type", "block_index", "block_not_an_object", "message_not_an_object",
-     "no_message_start")
+     "tool_calls_not_a_list", "tool_call_not_an_object", "tool_call_index", "tool_calls_mixed",
+     "function_not_an_object", "audio_not_an_object", "delta_type", "block_index", "block_not_an_object",
+     "message_not_an_object", "no_message_start", "no_block_start")
 )  # fmt: skip
 
 

@@ -138,6 +138,8 @@ class AnthropicMerging:
 
     def _close(self, index: int, notes: Notes) -> Dict:
         block = self._blocks[index].whole()
+        if block and not block.get("type"):
+            notes.add("no_block_start")
         text = self._inputs[index].whole() if index in self._inputs else ""
         if text.strip():
             value, strict = read_json(text.encode("utf-8", "backslashreplace"))

@@ -2,7 +2,8 @@
 
 1. A piece belongs to the call of its index, whatever its id; a call has no index in the whole answer.
 2. A piece without index belongs to the call of its id; one without either, to the call that was last spoken of.
-3. The first id of a call stays. Another one is remarked on: it is a fault of the server, or of its indexes.
+3. The first id of a call stays. Another one is remarked on: it is a fault of the server, or of its indexes. One that
+   comes with a name is another call at the same index: what is joined there belongs to two.
 
 Source: OpenAI API reference, chat streaming, `tool_calls`; platform.kimi.ai api/chat (2026-09).
 """
@@ -48,19 +49,21 @@ class Calls(Grown):
         self._last = place
         ident = call.get("id")
         if ident:
-            self._named(place, ident, notes)
+            self._named(place, ident, call.get("function"), notes)
         for key, value in call.items():
             if key == "function" and type(value) is dict and type(function := place.get(key)) is Fields:
                 take(FUNCTION, function, value, notes)  # as the rule of the table does, and nearly every piece needs
             elif key != "index":
                 _CALL.get(key, other)(place, key, value, notes)
 
-    def _named(self, place: Fields, ident: object, notes: Notes) -> None:
+    def _named(self, place: Fields, ident: object, function: object, notes: Notes) -> None:
         """Remember whose id it is; remark on a second id of one call, or a second call of one id."""
         if type(ident) in _IDS:
             known = self._ids.setdefault(ident, place)
             if known is not place or (place.get("id") or ident) != ident:
                 notes.add("tool_call_id")
+                if known is place and place.get("function") and type(function) is dict and function.get("name"):
+                    notes.add("tool_calls_mixed")
 
     def _place(self, call: Dict, notes: Notes) -> Fields | None:
         """The place of a call that is new or has no index."""
