@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -187,11 +186,13 @@ def test_a_store_in_use_is_read_all_the_same(home: Path) -> None:
 
 def test_the_file_is_given_back(home: Path) -> None:
     """The traffic process holds no database."""
-    if sys.platform != "linux":
-        pytest.skip("looks at /proc")
     write(home, Kept(1, TABLES[0], "a", VALUE))
     app_kept.load(home)
-    assert not [link for link in Path("/proc/self/fd").iterdir() if FILE_NAME in _target(link)]
+    try:
+        links = list(Path("/proc/self/fd").iterdir())
+    except OSError:
+        pytest.skip("looks at /proc")
+    assert not [link for link in links if FILE_NAME in _target(link)]
 
 
 def _target(link: Path) -> str:

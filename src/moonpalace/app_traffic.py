@@ -139,6 +139,7 @@ def _start(config: Config, leash: Leash | None) -> int:
         if aborted:
             notices.say(f"stopped; {aborted} running exchanges were broken off and are on record as aborted")
         journal.add(RunEnded(time.monotonic_ns(), time.time_ns(), proxy.accepted))
+        journal.end()  # here: in the thread it would meet the loop's own flush, and what both have in hand
         if not await asyncio.to_thread(journal.close, 5.0):
             ending.append("not everything could be written to the journal: see the lines above")
         if run.lock is not None:

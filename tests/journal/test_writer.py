@@ -128,6 +128,28 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.journal.close(5)
 
 
+def test_after_its_end_a_journal_may_be_closed_by_any_thread(bench: Bench, disk: Disk) -> None:
+    """The event loop has flushes of its own on their way: two at once would write twice what both have in hand, or
+    after the end. So the last one is where all others are, and what waits for the disk touches no record."""
+    flushed: list[int] = []
+    bench.journal.before_flush = lambda: flushed.append(threading.get_ident())
+    wanted = bench.send(3)
+    disk.gate.clear()
+    last = RunEnded(1, 2, 3)
+    bench.journal.add(last)
+    bench.journal.end()  # returns, though the disk stalls
+    closed: list[bool] = []
+    closer = threading.Thread(target=lambda: closed.append(bench.journal.close()))
+    closer.start()
+    bench.timers.fire()  # the flush that `add` had asked for
+    bench.journal.end()
+    disk.gate.set()
+    closer.join(10)
+    assert closed == [True]
+    assert bodies(bench.read()) == [*wanted, last]
+    assert set(flushed) == {threading.get_ident()}
+
+
 def bodies(found: list[Record]) -> list[Record]:
     return [record for record in found if not isinstance(record, RunStarted)]
 

@@ -125,6 +125,7 @@ class Here:
         self._serving.set()
         await self._over.wait()
         await self.proxy.drain()
+        journal.end()
         await asyncio.to_thread(journal.close)
         return 0
 

@@ -75,6 +75,7 @@ class Made:
         await self.proxy.drain()
         self.drain_took = time.monotonic() - began
         assert not self.proxy.flows
+        journal.end()
         await asyncio.to_thread(journal.close)
         return 0
 

@@ -107,7 +107,28 @@ def test_a_head_delivered_instead_is_told_by_itself() -> None:
 def test_where_a_body_goes_on_by_itself_is_told() -> None:
     """What it has in common with the other is not kept twice."""
     bench = Bench()
-    assert bench.left(bench.scribe.continued, DELIVERED, TOLD, 1234) == [Continued(7, DELIVERED, TOLD, 1234)]
+    assert bench.left(bench.scribe.continued, DELIVERED, TOLD, 1234, 1) == [Continued(7, DELIVERED, TOLD, 1234)]
+
+
+@pytest.mark.parametrize("at", range(1, len(KEY)))
+def test_a_secret_across_the_place_where_two_bodies_part_is_found(at: int) -> None:
+    """Half of a key is a clue to the other half: what may begin one is written down again on the new side."""
+    bench = Bench()
+    head = parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+    bench.left(bench.scribe.told_alone, bench.head(), 1)
+    before, after = b'data: {"x":"' + KEY[:at], KEY[at:] + b'"}\n\n'
+    found = bench.left(bench.scribe.piece, TOLD, head, before, 1)
+    found += bench.left(bench.scribe.continued, DELIVERED, TOLD, len(before), 2)
+    found += bench.left(bench.scribe.piece, TOLD, head, after, 2)
+    found += bench.left(bench.scribe.piece, DELIVERED, head, after + b"end\n\n", 2)
+    kept = {side: b"".join(c.data for c in found if isinstance(c, Chunk) and c.side == side)
+            for side in (TOLD, DELIVERED)}  # fmt: skip
+    told = b'data: {"x":"' + bench.stand_in + b'"}\n\n'
+    assert kept[TOLD] == told
+    (parted,) = [record for record in found if isinstance(record, Continued)]
+    assert told[: parted.length] + kept[DELIVERED] == told + b"end\n\n"
+    sizes = [chunk.size for chunk in found if isinstance(chunk, Chunk) and chunk.side == DELIVERED]
+    assert parted.length + sum(sizes) == len(before + after + b"end\n\n")
 
 
 def test_what_a_transform_keeps_belongs_to_no_exchange() -> None:
@@ -163,7 +184,7 @@ def test_word_that_cannot_be_worked_off_is_named() -> None:
     """And what comes after it is written down."""
     bench = Bench()
     bench.scribe.leave(bench.scribe.delivered, bench.note, bench.head(), b"", None, 9)
-    bench.scribe.leave(bench.scribe.continued, bench.note, DELIVERED, TOLD, 1)
+    bench.scribe.leave(bench.scribe.continued, bench.note, DELIVERED, TOLD, 1, 1)
     lost, after = bench.journal.flush()
     assert isinstance(lost, Lost) and (lost.seqs, lost.reason) == ((7,), "AttributeError")
     assert isinstance(after, Continued)

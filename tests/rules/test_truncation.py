@@ -75,6 +75,69 @@ def test_each_choice_is_named() -> None:
     assert told(chat(*answer)) == told(chat_stream(*answer)) == expected
 
 
+USUAL = (0.5, 100)
+LOOP = "spam " * 60
+FINE = "The quick brown fox jumps over the lazy dog, while seventeen wizards quietly boil jam for their next feast. "
+LONG_TURNS = "".join(f"{number * 7919} " for number in range(400))  # one turn of a loop, longer than the short look
+LOOPING = {
+    "content": chat(choice(LOOP, "length")),
+    "streamed": chat_stream(choice(LOOP, "length")),
+    "after much else": chat(choice(LONG_TURNS + LOOP * 5, "length")),
+    "in long turns": chat(choice(FINE + LONG_TURNS * 6, "length")),
+    "message": whole(message_value({"type": "text", "text": LOOP}, stop="max_tokens"), "anthropic"),
+}
+
+
+@pytest.mark.parametrize("answer", LOOPING.values(), ids=LOOPING.keys())
+def test_a_limit_that_ended_a_loop_is_not_to_be_raised(answer: Any) -> None:
+    """More of the same would come, and be paid for: one remedy is named, not two that contradict each other."""
+    (finding,) = findings(answer, repetition=USUAL)
+    assert finding.rule == "repeating" and "raise" not in finding.advice
+    (finding,) = findings(answer, flags=("repeat_cut",))
+    assert finding.rule == "repeat_cut" and "raise" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    "one",
+    [choice("-" * 200 + FINE * 2, "length"), choice(FINE * 2, "length", reasoning_content=LOOP)],
+    ids=["a ruler at its beginning", "reasoning that came to its end"],
+)
+def test_a_limit_that_ended_something_else_is_told(one: Any) -> None:
+    """Something in it repeats itself; what the limit cut off does not."""
+    assert sorted(rule for rule, _ in told(chat(one), repetition=USUAL)) == ["repeating", "truncated"]
+
+
+@pytest.mark.parametrize("answer", LOOPING.values(), ids=LOOPING.keys())
+def test_who_does_not_want_to_know_of_loops_gets_the_line_of_the_guide(answer: Any) -> None:
+    """It promises the line for every answer that the limit ended, and nothing is measured unasked."""
+    assert [rule for rule, _ in told(answer)] == ["truncated"]
+
+
+def test_choices_that_loop_say_nothing_of_the_others() -> None:
+    """Each is judged by itself."""
+    answer = chat(choice(LOOP, "length"), CUT)
+    assert told(answer, repetition=USUAL) == [
+        ("truncated", "choices.1.finish_reason"),
+        ("repeating", "choices.0.message.content"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "rule"),
+    [
+        (choice("", "length", reasoning_content=LOOP), "reasoning_used_budget"),
+        (choice('{"a": "' + LOOP, "length"), "incomplete_json"),
+        (choice("", "length", tool_calls=[call('{"a": "' + LOOP)]), "incomplete_arguments"),
+    ],
+    ids=["reasoning", "content", "arguments"],
+)
+def test_what_a_loop_left_open_is_told_without_advice_to_raise_the_limit(one: Any, rule: str) -> None:
+    """That it is open stays true; what to do about it is another thing."""
+    first, second = findings(chat(one), repetition=USUAL)
+    assert (first.rule, second.rule) == (rule, "repeating")
+    assert "raise" not in first.advice and "repeats itself" in first.advice
+
+
 WHOLE = {
     "chat": whole(chat_json()),
     "tools": whole(chat_json(tools=True)),

@@ -22,7 +22,7 @@ from moonpalace.testing.kimi_shapes import chat_events, message_events
 from moonpalace.testing.sessions import Session, as_script
 
 RUN = RunRow("a-run", pid=7, version="0.1", endpoint="https://api.moonshot.cn", base_url="http://127.0.0.1:9988")
-_NEW = {"client_request_id", "request_text", "answer_text", "findings"}
+_NEW = {"client_request_id", "request_text", "answer_text", "findings", "delivered_status"}
 OLD_EXCHANGE = [name for name in EXCHANGE if name not in _NEW]
 OLD_CONTENT = [name for name in CONTENT if name not in _NEW]
 ANSWER = json.dumps({"id": "cmpl-1", "object": "chat.completion", "choices": [], "text": "月" * 300}).encode()

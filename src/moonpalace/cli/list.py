@@ -33,7 +33,8 @@ def command(
 ) -> int:
     """List the newest exchanges, newest first.
 
-    The status column has the status code of the API. Where an exchange failed, it names the stage.
+    The status column has the status code of the API, an arrow and the one that the client got where that is another.
+    Where an exchange failed, it names the stage. A call of the proxy itself is marked `own`.
     """
     _refuse({"predicate": more["predicate"]})
     if extra := click.get_current_context().args:  # the earlier program took them, too

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ..core.exchange import Exchange
 from ..service.listing import local_time, number, url
 from .table import Cell, body_cell, cell
@@ -25,10 +27,20 @@ def row(exchange: Exchange, columns: tuple[str, ...]) -> list[Cell]:
 
 
 def status(exchange: Exchange) -> str:
-    """The status code; where the exchange failed, the stage stands with it or alone; else the state."""
-    stage = str(exchange.failure.stage) if exchange.failure else ""
+    """The status code, and that of what the client got if it is another one; where the exchange failed, the stage
+    stands with it or alone; else the state. `own`: a call of our own."""
     code = "" if exchange.status is None else str(exchange.status)
-    return f"{code} {stage}".strip() or str(exchange.state)
+    if exchange.delivered_status is not None:
+        code = f"{code}{_arrow()}{exchange.delivered_status}"
+    stage = str(exchange.failure.stage) if exchange.failure else ""
+    shown = f"{code} {stage}".strip() or str(exchange.state)
+    return f"{shown} own" if "own_call" in exchange.flags else shown
+
+
+def _arrow() -> str:
+    """Elsewhere than in UTF-8 it would be an escape, or two columns wide."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower()
+    return "→" if encoding.startswith("utf") else ">"
 
 
 def metadata_cell(exchange: Exchange) -> Cell:

@@ -23,7 +23,8 @@ def columns(exchange: Exchange, names: list[str], *, merge: bool) -> tuple[list[
     """Titles and cells of what `--print` asked for."""
     titles: list[str] = []
     cells: list[Cell] = []
-    failed = exchange.status is None or exchange.status >= 400 or exchange.failure is not None
+    status = exchange.delivered_status or exchange.status
+    failed = status is None or status >= 400 or exchange.failure is not None
     for name in names:
         if name == "error" and not failed:
             continue
@@ -49,6 +50,8 @@ def _column(exchange: Exchange, name: str, merge: bool) -> Cell:
         case _:
             if exchange.failure:
                 return body_cell(failure_text(exchange.failure), BODY_COLUMNS)
+            if exchange.delivered_status is not None:
+                return body_cell(_text(pretty(content(exchange, "delivered").data)), BODY_COLUMNS)
             return _column(exchange, "response_body", merge)
 
 
@@ -100,6 +103,10 @@ def side_notes(exchange: Exchange, *, request: bool, answer: bool) -> list[str]:
             continue
         if name == "delivered":
             notes.append("note: the API did not answer; this is what the proxy answered")
+        elif name == "told" and exchange.delivered_status is not None:
+            notes.append(
+                f"note: this is what the API answered; the client got {exchange.delivered_status} (see --json)"
+            )
         if problem := content(exchange, name).problem:
             notes.append(f"note: the body could not be decoded wholly ({problem})")
         if cut := cut_short(exchange, name):

@@ -2,7 +2,8 @@
 
 1. An exchange ends in exactly one final state; `in_flight` is the only other one.
 2. Whatever went wrong is a `Failure` value: a stage, a kind, a text. It is never an exception.
-3. `status` is the API's; it is None when the API gave none, whatever our own answer was.
+3. `status` is the API's; it is None when the API gave none, whatever our own answer was. `delivered_status` is that of
+   what the client got, where the API gave one and it is another.
 4. Wall times end in `_at` (UTC, nanoseconds since the epoch); durations end in `_ns`.
 """
 
@@ -126,6 +127,7 @@ class Exchange:
     peer: str = ""
     status: int | None = None
     reason: str = ""
+    delivered_status: int | None = None
     model: str | None = None
     stream: bool = False
     chatcmpl: str | None = None

@@ -79,6 +79,21 @@ class Capture:
             self._tail = data[-_TAIL_READ:] if size >= _TAIL_READ else (self._tail + data)[-_TAIL_READ:]
         self._journal.add(Chunk(self._seq, self._side, at_ns, size, kept, marks, reader.decoded), size=len(kept))
 
+    def branch(self, side: int, at_ns: int) -> tuple[Capture, int]:
+        """The capture of another side whose body goes on otherwise from here, and how many bytes it repeats.
+
+        Why it repeats any: a secret may lie across the place where the two part, and its beginning is not written yet.
+        """
+        found = Capture(self._journal, self._redactor, self._seq, side, self._limit, None)
+        reader = self._reader
+        if not isinstance(reader, PlainBody) or self.length > self._limit:
+            return found, 0
+        held = reader.held
+        found._reader, found._hash = reader.branch(), hashlib.sha256()
+        if held:
+            found.feed(held, at_ns)
+        return found, len(held)
+
     def close(self, at_ns: int, trailers: Iterable[HeaderLine] = ()) -> None:
         """The body ended as its framing says."""
         self.release(at_ns)

@@ -80,6 +80,7 @@ class Journal:
         self._at_once = AT_ONCE
         self._flushing = False
         self._starved = False  # there was no memory to encode with
+        self._ended = False
         self.before_flush: Callable[[], None] = lambda: None
         self._later = False
         self._file = _Appender(folder, started, trouble, ring)
@@ -131,10 +132,19 @@ class Journal:
         self._starved = False
         self.flush()
 
+    def end(self) -> None:
+        """Hand over all that there is; nothing comes after it. Where `add` is called, for it is no more thread-safe."""
+        if not self._ended:
+            self._ended = True
+            self._try_again()
+            self._file.put(b"")
+
     def close(self, timeout: float = 5.0) -> bool:
-        """Write everything out and stop. False when the disk did not take all of it in time."""
-        self._try_again()
-        self._file.put(b"")
+        """Write everything out and stop. False when the disk did not take all of it in time.
+
+        After `end` it may be called in any thread.
+        """
+        self.end()
         self._thread.join(timeout)
         return not self._thread.is_alive() and not self._file.dropped
 

@@ -5,6 +5,7 @@
 3. `tpot` = (end of the body - first token) / (completion tokens - 1); streams only, and from two tokens on.
 4. `tokens_per_second` = completion tokens / (end of the body - first token) of a stream; of an unstreamed answer
    completion tokens / latency. No figure is given where its divisor is 0: there is no infinity on record.
+5. Of a stream that the proxy cut the API never told the usage: it is the estimate that the client got, and says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..store import timeline
 from ..wire.answers.answer import Answer
 from ..wire.completion import read_answer, read_request
 from ..wire.encoding import decode_body
+from . import heads
 from .heads import ToldHead
 from .open import Side
 
@@ -99,6 +101,7 @@ def read(
     `flags`: what the traffic side remarked on. `repetition`: threshold and least length, where that was to be detected.
     """
     found = Reading()
+    found.cached_tokens = head.cached_tokens
     try:
         if asked and asked_side is not None:
             if asked_encoding is not None:
@@ -113,6 +116,24 @@ def read(
     except Exception:  # the librarian's loop must not end over one body: it is on record raw
         found.flags = (*found.flags, "not_understood")
     return found
+
+
+def read_delivered(found: Reading, headers: bytes, body: bytes, path: str) -> None:
+    """Take the usage, by rule 5, from what the client got. Never fails.
+
+    Why only an estimate: without one, what stands there is the API's count of the stream's beginning.
+    """
+    usage = answer = None
+    try:
+        head = heads.told(headers)
+        data = body if head.encoding is None else decode_body([body], head.encoding).data
+        answer = read_answer(head.content_type_full, data, path=path)
+        if answer is not None and answer.usage is not None and answer.usage.get("estimated") is True:
+            usage = answer.usage
+    except Exception:  # as above
+        found.flags = (*found.flags, "not_understood")
+    found.usage = usage
+    found.completion_tokens = None if usage is None or answer is None else answer.completion_tokens
 
 
 def _read_told(found: Reading, told: bytes, head: ToldHead, side: Side, path: str, events: Sequence[int]) -> Answer:
@@ -141,7 +162,8 @@ def _take(found: Reading, answer: Answer) -> None:
     if answer.model is not None:
         found.model = answer.model
     found.usage = answer.usage
-    found.cached_tokens = answer.cached_tokens
+    if answer.cached_tokens is not None:
+        found.cached_tokens = answer.cached_tokens
     found.finish_reason = answer.finish_reason
     found.completion_tokens = answer.completion_tokens
     if answer.flags:

@@ -29,6 +29,7 @@ class ToldHead(NamedTuple):
     user_id: str | None = None
     group_id: str | None = None
     server_timing_ms: float | None = None
+    cached_tokens: int | None = None
 
 
 NOTHING_TOLD = ToldHead()
@@ -78,7 +79,9 @@ def told(block: bytes) -> ToldHead:
     if b"msh-" not in lower and b"server-timing" not in lower:
         return ToldHead(cut, full, encoding)
     msh = read_headers(unpack(block))
-    return ToldHead(cut, full, encoding, msh.request_id, msh.user_id, msh.group_id, msh.server_timing_ms)
+    return ToldHead(
+        cut, full, encoding, msh.request_id, msh.user_id, msh.group_id, msh.server_timing_ms, msh.cached_tokens
+    )
 
 
 def _value(block: bytes, lower: bytes, name: bytes) -> bytes | None:

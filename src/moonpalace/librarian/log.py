@@ -4,6 +4,8 @@
 2. Whatever came over the wire is shown with control, bidirectional and zero-width characters escaped: a path or a
    model's words can neither forge a line nor reach the terminal.
 3. Colours only where the caller asks for them.
+4. Where the client got another status than the API's, the second line says so: the first one alone would look good.
+5. A call of our own is two lines, not a block: nobody asked for it, and it stands on record.
 
 Source: the guide's samples (seeds/000).
 """
@@ -19,6 +21,7 @@ from typing import Any
 from ..core.exchange import Exchange, Message
 from ..kimi.headers import read_headers
 from ..text.safe import line as visible
+from ..wire.completion import read_answer
 from ..wire.encoding import decode_body
 
 _ERROR_LINES = 20
@@ -41,7 +44,8 @@ def json_line(x: Exchange) -> str:
     entry: dict[str, Any] = {
         "time": datetime.fromtimestamp(_ended_at(x) / 1e9, UTC).isoformat(timespec="milliseconds"),
         "id": x.id, "uid": x.uid, "state": x.state, "method": x.method, "path": x.path, "query": x.query,
-        "endpoint": x.endpoint, "status": x.status, "model": x.model, "stream": x.stream, "chatcmpl": x.chatcmpl,
+        "endpoint": x.endpoint, "status": x.status,
+        "delivered_status": x.delivered_status, "model": x.model, "stream": x.stream, "chatcmpl": x.chatcmpl,
         "request_id": x.request_id, "server_timing": x.server_timing, "latency_ms": _ms(x.latency_ns),
         "ttft_ms": _ms(x.ttft_ns), "tpot_ms": _ms(x.tpot_ns), "tokens_per_second": x.tokens_per_second,
         "usage": x.usage, "finish_reason": x.finish_reason, "flags": list(x.flags),
@@ -63,26 +67,45 @@ def message_line(text: str, at: datetime, *, colour: bool = False, as_json: bool
 def lines(x: Exchange, paint: _Paint) -> list[str]:
     """The lines of one exchange, without their stamp."""
     out = [_first(x, paint)]
+    if "own_call" in x.flags:
+        return [f"{out[0]} (own call)", _last(x, paint)]
+    instead = "" if x.delivered_status is None else _instead(x)
+    if instead:
+        out.append(paint(f"  the client got {visible(instead)}", _RED))
     out += _asked(x.asked)
     if x.told is not None:
         out += _told(x, x.told, paint)
     out += _answer(x, paint)
-    out += _trouble(x, paint)
-    out.append(f"  New Row Inserted: last_insert_id={paint(str(x.id), _GREEN)}")
+    out += _trouble(x, paint, instead)
+    out.append(_last(x, paint))
     return out
+
+
+def _last(x: Exchange, paint: _Paint) -> str:
+    return f"  New Row Inserted: last_insert_id={paint(str(x.id), _GREEN)}"
 
 
 def _first(x: Exchange, paint: _Paint) -> str:
     target = visible(x.target or x.path)
     seconds = "" if x.latency_ns is None else f" {x.latency_ns / 1e9:.2f}s"
     if x.status is not None:
-        good = 200 <= x.status < 300
+        good = 200 <= x.status < 300 and x.delivered_status is None
         status = paint(visible(f"{x.status} {x.reason}".strip()), _BRIGHT_GREEN if good else _RED)
     elif x.failure is not None:
         status = paint(visible(f"{x.failure.stage}: {x.failure.message or x.failure.kind}"), _BOLD_RED)
     else:
         status = paint(x.state, _BOLD_RED)
     return f"{paint(visible(x.method).ljust(6), _YELLOW)} {paint(target, _WHITE)} {status}{seconds}"
+
+
+def _instead(x: Exchange) -> str:
+    """What the client got instead of the API's answer: the status, and the message of an error."""
+    own = x.delivered
+    data = b"" if own is None else _content(own)
+    answer = read_answer("application/json", data, path=x.path) if len(data) <= _ERROR_BYTES * 16 else None
+    message = answer.error[2] if answer is not None and answer.error is not None else None
+    text = message.strip()[:_ERROR_BYTES] if message else ""
+    return f"{x.delivered_status}: {text}" if text else str(x.delivered_status)
 
 
 def _asked(asked: Message) -> list[str]:
@@ -125,20 +148,22 @@ def _answer(x: Exchange, paint: _Paint) -> list[str]:
     completion = _first_of(usage, "completion_tokens", "output_tokens")
     both = prompt + completion if isinstance(prompt, int) and isinstance(completion, int) else None
     total = _first_of(usage, "total_tokens") or both
+    mark = " (estimated)" if usage.get("estimated") is True else ""
     for name, value in (("prompt", prompt), ("completion", completion), ("total", total)):
-        shown.append((f"{name}_tokens", "unknown" if value is None else visible(str(value))))
+        shown.append((f"{name}_tokens", "unknown" if value is None else visible(str(value)) + mark))
     if x.cached_tokens:
         shown.append(("cached_tokens", str(x.cached_tokens)))
     return ["  - Response:", *(f"    - {name + ':':<18} {value}" for name, value in shown)]
 
 
-def _trouble(x: Exchange, paint: _Paint) -> list[str]:
+def _trouble(x: Exchange, paint: _Paint, said: str) -> list[str]:
     out = []
     if x.failure is not None and x.status is not None:
-        text = f"  {x.state} at {x.failure.stage}: {x.failure.message or x.failure.kind}"
+        message = "" if x.failure.message in said else x.failure.message  # it was said already
+        text = f"  {x.state} at {x.failure.stage}: {message or x.failure.kind}"
         out.append(paint(visible(text), _BOLD_RED))
-    if x.status is not None and x.status >= 400 and x.told is not None:
-        shown = _error_lines(x.told)
+    if (error := _error_told(x)) is not None:
+        shown = _error_lines(error)
         if shown:
             out.append("  - Moonshot Error:")
             out += [paint(f"    {line}", _YELLOW) for line in shown]
@@ -150,12 +175,27 @@ def _trouble(x: Exchange, paint: _Paint) -> list[str]:
     return out
 
 
+def _error_told(x: Exchange) -> Message | None:
+    """Where the API's error stands: in its answer, or in what was made of the event that told it."""
+    if x.status is None:
+        return None
+    if x.status >= 400:
+        return x.told
+    # What broke on the way has a failure; without one the error is the API's own.
+    return x.delivered if x.delivered_status is not None and x.failure is None else None
+
+
+def _content(message: Message) -> bytes:
+    body = message.body
+    if body is None or body.decoded_from is not None:
+        return b"" if body is None else body.data
+    return decode_body([body.data], message.headers.text("content-encoding"), limit=_ERROR_BYTES * 16).data
+
+
 def _error_lines(told: Message) -> list[str]:
-    if told.body is None or not told.body.data:
+    data = _content(told)
+    if not data:
         return []
-    data = told.body.data
-    if told.body.decoded_from is None:
-        data = decode_body([data], told.headers.text("content-encoding"), limit=_ERROR_BYTES * 16).data
     text = data[:_ERROR_BYTES].decode("utf-8", "replace").strip()
     found = [visible(line) for line in re.split(r"\r\n|\r|\n", text)]
     more = len(data) > _ERROR_BYTES or len(found) > _ERROR_LINES

@@ -19,7 +19,7 @@ from ..rules.repeating import CUT
 from ..store import timeline
 from ..store.rows import CONTENT, EXCHANGE, Row, Story
 from . import heads
-from .answers import Reading, read
+from .answers import Reading, read, read_delivered
 from .open import Open, Side
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -29,6 +29,8 @@ _OF_A_CUT = frozenset(("sse_no_done", "sse_no_finish_reason", "sse_partial_event
 _NO_BODY = (None, None, None)
 _NOTHING_SENT = (None, None, None, None, None)
 _IN_FLIGHT_REST: Row = (None,) * (len(CONTENT) - 5)
+OWN_PEER = "moonpalace"  # who asks for a call of our own
+_OWN_CALL = "own_call"
 _GONE = "the proxy process ended while this exchange was under way"
 
 
@@ -43,7 +45,9 @@ def interrupted(x: Open, repetition: Measure | None = None) -> Story:
     told = x.sides[TOLD]
     stage = "read_request" if x.sent is None else "wait_headers" if x.told is None else "read_body"
     delivered = told.size if told is not None else 0
-    return _build(x, State.INTERRUPTED.value, None, delivered, (stage, "interrupted", _GONE, None), (), repetition)
+    failure = (stage, "interrupted", _GONE, None)
+    flags = (_OWN_CALL,) if x.arrived.peer == OWN_PEER else ()  # nobody was left to say so
+    return _build(x, State.INTERRUPTED.value, None, delivered, failure, flags, repetition)
 
 
 def in_flight(x: Open) -> Story:
@@ -54,7 +58,7 @@ def in_flight(x: Open) -> Story:
         x.uid, "in_flight", arrived.wall_ns, *heads.start_line(arrived.start),
         arrived.endpoint, arrived.route, arrived.peer,
         None, "", None, 0, None, None, None, None, None,
-        asked_type, own_id, *_NOTHING_KNOWN,
+        asked_type, own_id, *_NOTHING_KNOWN, _OWN_FLAG if arrived.peer == OWN_PEER else None, None, None,
     )  # fmt: skip
     return Story(x.uid, row, (arrived.start, arrived.headers, None, None, None, *_IN_FLIGHT_REST))
 
@@ -79,14 +83,15 @@ def without_arrival(end: Ended) -> Story:
         end.uid, end.state, end.wall_ns, *heads.start_line(end.start), "", "", "",
         None, "", None, 0, None, None, None, None, None,
         None, None, None, None, None, None, None, None, None, None,
-        end.stage or None, end.kind or None, end.message or None, end.raw or None, _flags(flags), None,
+        end.stage or None, end.kind or None, end.message or None, end.raw or None, _flags(flags), None, None,
     )  # fmt: skip
     return Story(end.uid, row, (end.start, None, None, None, None, *_IN_FLIGHT_REST))
 
 
 _CLIENT_GONE = State.CLIENT_GONE.value
 _NO_FAILURE: Row = (None, None, None, None)
-_NOTHING_KNOWN: Row = (None,) * 14  # content_type … findings
+_NOTHING_KNOWN: Row = (None,) * 12  # content_type … failure_raw
+_OWN_FLAG = f'["{_OWN_CALL}"]'
 
 
 def _build(
@@ -117,6 +122,12 @@ def _build(
         asked_body[0], asked_type_full, asked_encoding, asked_side,
         told_body[0], head, told_side, path, x.timeline, flags=flags, repetition=repetition,
     )  # fmt: skip
+    own = x.delivered
+    own_status = None
+    if own is not None and told is not None and own.start != told.start:
+        own_status = _other_status(own.start, status)
+    if CUT in flags:
+        _estimate(x, reading, path)
     if state == _CLIENT_GONE and _was_all(told_side, sides[DELIVERED], delivered, reading):
         state, failure, flags = State.COMPLETE.value, _NO_FAILURE, (*flags, "closed_at_done")
     flags = _more_flags(flags, x, state, reading)
@@ -130,9 +141,24 @@ def _build(
         asked_type, own_id, head.content_type, ttft, tpot, speed, latency,
         None if usage is None else _json_text(usage), reading.cached_tokens, reading.finish_reason,
         *failure, _flags(flags) if flags else None,
-        _json_text(reading.findings) if reading.findings else None,
+        _json_text(reading.findings) if reading.findings else None, own_status,
     )  # fmt: skip
     return Story(x.uid, row, _content(x, asked_body, told_body, delivered, reading))
+
+
+def _other_status(start: bytes, told: int | None) -> int | None:
+    """The status that the client got, where both are known and differ."""
+    status = heads.status_line(start)[0]
+    return None if told is None or status == told else status
+
+
+def _estimate(x: Open, reading: Reading, path: str) -> None:
+    """The usage of a stream that was cut: that of what the client got (see `answers`)."""
+    own, side = x.delivered, x.sides[DELIVERED]
+    head = own or x.told
+    if head is not None:
+        body = side.data() if side is not None else own.body if own is not None else b""
+        read_delivered(reading, head.headers, body, path)
 
 
 def _was_all(told: Side | None, own: Side | None, delivered: int, reading: Reading) -> bool:

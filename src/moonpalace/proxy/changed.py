@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .server import Proxy
 
 REQUEST_LIMIT = 64 * 1024 * 1024
+HELD_LIMIT = 256 * 1024 * 1024  # by all exchanges together
 WAIT_SECONDS = 1.8
 BEHIND_SECONDS = 30.0
 END_SECONDS = 0.25
@@ -116,11 +117,12 @@ class ChangedFlow(Flow):
             return
         held.append(data)
         self._held_size += len(data)
+        self._proxy.held += len(data)
         self._asked_pieces = True
         proxy, scribe = self._proxy, self._proxy.scribe
         scribe.leave_piece(len(data), scribe.piece, self._note, ASKED, self._head, data, proxy.clock_ns())
-        if self._held_size > REQUEST_LIMIT:
-            self._held = None
+        if self._held_size > REQUEST_LIMIT or self._proxy.held > HELD_LIMIT:
+            self._let_go()
             self._passage.skip_request()
             self._send(held)
 
@@ -135,8 +137,14 @@ class ChangedFlow(Flow):
         proxy, scribe = self._proxy, self._proxy.scribe
         if held or trailers:
             scribe.leave(scribe.body_end, self._note, ASKED, self._head, trailers, proxy.clock_ns())
-        self._held = None
+        self._let_go()
         self._prepare(held[0] if len(held) == 1 else b"".join(held))
+
+    def _let_go(self) -> None:
+        """The request is held no longer."""
+        self._held = None
+        self._proxy.held -= self._held_size
+        self._held_size = 0
 
     def flush_asked(self) -> None:
         """What one read of the client brought goes to the upstream, if it is to be sent at all yet."""
@@ -280,9 +288,7 @@ class ChangedFlow(Flow):
         if not self._answering:
             super().told_body(data)
             return
-        proxy, scribe = self._proxy, self._proxy.scribe
         self._told_pieces = True
-        scribe.leave_piece(len(data), scribe.piece, self._note, TOLD, self._told_head, data, proxy.clock_ns())
         self._deliver(self._passage.body(data), data)
 
     def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
@@ -292,9 +298,7 @@ class ChangedFlow(Flow):
             return
         self.told_head(head)
         if not self.over:
-            proxy, scribe = self._proxy, self._proxy.scribe
-            scribe.leave_piece(len(body), scribe.body, self._note, TOLD, head, body, proxy.clock_ns())
-            self._deliver(self._passage.body(body), body)
+            self._deliver(self._passage.body(body), body, whole=True)
         if not self.over and self._upstream is not None:
             self.told_end([], False)
 
@@ -327,8 +331,8 @@ class ChangedFlow(Flow):
         if not self.over and not self._full_end:
             self._fail(failure)
 
-    def _deliver(self, units: Sequence[Unit], told: bytes) -> None:
-        """To the client with what comes out of the passage. `told`: the bytes that went in, for the record."""
+    def _deliver(self, units: Sequence[Unit], told: bytes, *, whole: bool = False) -> None:
+        """To the client with what comes out of the passage. `told`: the bytes that went in; `whole`: all that will."""
         pieces: list[bytes] = []
         last: End | Abort | None = None
         for unit in units:
@@ -347,7 +351,7 @@ class ChangedFlow(Flow):
         if type(last) is End and self._chunked_out:
             self._down.append(http1.last_chunk(self._out_trailers if self._mirrors and data == told else ()))
         self.flush_told()
-        self._leave_delivered(data, told, whole=type(last) is End and not self._delivered)
+        self._leave_bodies(data, told, told_whole=whole, whole=type(last) is End and not self._delivered)
         if type(last) is End:
             self._end_here()
         elif type(last) is Abort:
@@ -365,17 +369,21 @@ class ChangedFlow(Flow):
         else:
             self._end(State.COMPLETE, None)
 
-    def _leave_delivered(self, data: bytes, told: bytes, whole: bool) -> None:
-        """The record of it, where it is not what was told."""
+    def _leave_bodies(self, data: bytes, told: bytes, *, told_whole: bool, whole: bool) -> None:
+        """The record of what was told, and of what was delivered where that is not the same."""
         proxy, scribe = self._proxy, self._proxy.scribe
+        at_ns = proxy.clock_ns()
         if self._mirrors and data != told:
             self._mirrors = False
-            if self._delivered:
-                scribe.leave(scribe.continued, self._note, DELIVERED, TOLD, self._delivered)
+            if self._delivered:  # before word of what was told now, for the two part here
+                scribe.leave(scribe.continued, self._note, DELIVERED, TOLD, self._delivered, at_ns)
+        if told:
+            word = scribe.body if told_whole else scribe.piece
+            scribe.leave_piece(len(told), word, self._note, TOLD, self._told_head, told, at_ns)
         self._delivered += len(data)
         if data and not self._mirrors:
             word = scribe.body if whole else scribe.piece
-            scribe.leave_piece(len(data), word, self._note, DELIVERED, self._told_head, data, proxy.clock_ns())
+            scribe.leave_piece(len(data), word, self._note, DELIVERED, self._told_head, data, at_ns)
             self._own_pieces = not whole
 
     def _put_head(self, unit: Head) -> tuple[bytes, Edit]:
@@ -418,6 +426,8 @@ class ChangedFlow(Flow):
         self._delivered_all()
 
     def _close(self) -> None:
+        if self._held is not None:
+            self._let_go()
         flags, saves = self._passage.close()
         self._flags += flags
         for save in saves:

@@ -167,8 +167,13 @@ class Scribe:
         out = redactor.text(status_line)[0]
         self._journal.add(records.Delivered(note.seq, at_ns, out, edit.record(head.lines, kept)))
 
-    def continued(self, note: Note, side: int, of: int, length: int) -> None:
-        """From here on the body of this side is another than that of the other."""
+    def continued(self, note: Note, side: int, of: int, length: int, at_ns: int) -> None:
+        """From here on the body of this side is another than that of the other, of which `length` bytes have come."""
+        other = note.captures[of]
+        if other is not None:
+            capture, repeated = other.branch(side, at_ns)
+            note.captures = (*note.captures[:side], capture, *note.captures[side + 1 :])
+            length -= repeated
         self._journal.add(records.Continued(note.seq, side, of, length))
 
     def keep(self, wall_ns: int, table: str, key: str, value: bytes) -> None:

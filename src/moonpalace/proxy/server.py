@@ -87,6 +87,7 @@ class Proxy:
         self.flows: set[Flow] = set()
         self.draining = False
         self.accepted = 0
+        self.held = 0  # bytes of requests that wait to be whole
         self.room = Room()
         self._door: Door | None = None
         self._say = say

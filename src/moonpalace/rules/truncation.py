@@ -5,7 +5,11 @@
 2. `reasoning_used_budget`: the same, and there is no content, because the limit counts the reasoning too.
 3. `incomplete_json`, `open_fence`, `incomplete_arguments`: a text ends in the middle of JSON or of a code block (see
    `ending`), whatever the API says. A turn of which nothing says why it ended broke off: that is told elsewhere.
-4. Where the request began the answer itself (a prefill), or named texts to stop at, content may well end open.
+4. Where a turn ends in a loop (see `repeating`) it is the loop that used up the limit: `truncated` is left out, as its
+   very title says to raise the limit, which would pay for more of the same; what else is found advises otherwise. The
+   guide's line stays in every other case, and always where repetition is not to be detected. That the limit ended the
+   answer stands in its `finish_reason` all the same, and what to do in the finding of the loop.
+5. Where the request began the answer itself (a prefill), or named texts to stop at, content may well end open.
 
 Source: the guide's samples (seeds/001); `max_tokens` of the chat API counts reasoning (platform.kimi.ai, 2026-09).
 """
@@ -21,6 +25,7 @@ from ..core.finding import Finding, Severity
 from ..wire.answers.answer import Answer
 from .base import Subject
 from .ending import Ending, is_open_json, of_content
+from .repeating import ends_in_loop
 from .turns import Turn, turns
 
 TITLE = "it seems that your max_tokens value is too small, please set a larger value"
@@ -35,6 +40,9 @@ _RAISE_FOR_REASONING = (
     "raise max_tokens (or max_completion_tokens, max_output_tokens): it limits reasoning and content together; or turn"
     " thinking off, or down"
 )
+_STOP_THE_LOOP = (
+    "the answer repeats itself: a higher limit would be used up as well; change the prompt or the temperature"
+)
 _ASK_AGAIN = "the API says that the answer is complete, and it is not: ask again, and do not parse it as it is"
 
 
@@ -44,10 +52,12 @@ def check(subject: Subject) -> Sequence[Finding]:
     found: list[Finding] = []
     for turn in turns(answer.kind, answer.value):
         if turn.finish in _LIMIT:
-            found.append(_truncated(subject, turn))
+            loops = ends_in_loop(subject, turn)
+            if not loops:
+                found.append(_truncated(subject, turn))
             if not turn.called and (turn.thought or _only_thought(answer)) and not turn.text.strip():
-                found.append(_all_reasoning(turn))
-            found += _open_ends(subject, turn, _RAISE)
+                found.append(_all_reasoning(turn, _STOP_THE_LOOP if loops else _RAISE_FOR_REASONING))
+            found += _open_ends(subject, turn, _STOP_THE_LOOP if loops else _RAISE)
         elif turn.finish in _WHOLE:
             found += _open_ends(subject, turn, _ASK_AGAIN)
     return found
@@ -67,10 +77,10 @@ def _only_thought(answer: Answer) -> bool:
     return bool(answer.reasoning_tokens) and answer.reasoning_tokens == answer.completion_tokens
 
 
-def _all_reasoning(turn: Turn) -> Finding:
+def _all_reasoning(turn: Turn, advice: str) -> Finding:
     title = "the reasoning used all of max_tokens, and nothing was left for the content"
     at = turn.reasoned[0][0] if turn.reasoned else turn.finish_at
-    return Finding("reasoning_used_budget", Severity.ERROR, title, at, _RAISE_FOR_REASONING)
+    return Finding("reasoning_used_budget", Severity.ERROR, title, at, advice)
 
 
 def _open_ends(subject: Subject, turn: Turn, advice: str) -> list[Finding]:

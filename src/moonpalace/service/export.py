@@ -1,7 +1,7 @@
 """An exchange as a case: the JSON object that reports to the API's makers are made of.
 
 1. Names, order and forms are those of the earlier Go program: `metadata` (all text), `request`, `response`, then
-   `error`, `category` and `tags` where there are any.
+   `error`, `category` and `tags` where there are any. After them `findings`, which that one did not have.
 2. A body that is JSON stands in it as JSON, every number, name and escape as it came; any other text as text; bytes
    that are not UTF-8 as `{"base64": …}`. Content-Encoding is undone.
 3. The request is the one sent (asked, if none was), the answer the API's (the proxy's own, if none came).
@@ -19,6 +19,7 @@ from ..core.exchange import Exchange, Message
 from ..core.headers import Headers
 from ..wire import http1
 from ..wire.redact import FINGERPRINT
+from .inspect import finding_object
 from .listing import failure_text, url
 from .metadata import metadata, status_line
 from .sides import answer_content, answer_side, content, octets, request_side, side
@@ -66,6 +67,8 @@ def case(
         members["category"] = _json(category or exchange.category)
     if every := tuple(dict.fromkeys((*exchange.tags, *tags))):
         members["tags"] = _shifted(_json(list(every)), 1)
+    if exchange.findings:
+        members["findings"] = _shifted(_json([finding_object(finding) for finding in exchange.findings]), 1)
     whole = _object(members, 0) + b"\n"
     for char, escape in _HTML if escape_html else ():
         whole = whole.replace(char, escape)  # in JSON these stand in texts only

@@ -14,7 +14,7 @@ def detail(exchange: Exchange) -> dict[str, Any]:
     """The whole exchange as an object."""
     return {
         **summary(exchange),
-        "findings": [_finding(finding) for finding in exchange.findings],
+        "findings": [finding_object(finding) for finding in exchange.findings],
         **{name: side_object(side(exchange, name)) for name in SIDES},
         "interim": [{"start": message.start, "headers": pairs(message.headers)} for message in exchange.interim],
         "attempts": [_attempt(attempt) for attempt in exchange.attempts],
@@ -24,7 +24,8 @@ def detail(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """A finding as an object."""
     return {
         "rule": finding.rule,
         "severity": str(finding.severity),

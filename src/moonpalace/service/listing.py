@@ -30,6 +30,7 @@ def summary(exchange: Exchange) -> dict[str, Any]:
         "uid": exchange.uid,
         "state": str(exchange.state),
         "status": exchange.status,
+        "delivered_status": exchange.delivered_status,
         "reason": exchange.reason,
         "method": exchange.method,
         "path": exchange.path,

@@ -1,6 +1,7 @@
 """One exchange as metadata for the eye, in the names and forms of the earlier Go program.
 
-All values are text and unknown ones absent, so that scripts and reports made for it go on working.
+All values are text and unknown ones absent, so that scripts and reports made for it go on working. Names of ours are
+`state` where it is not complete, `delivered_status` where the client got another status, `flags` where there are any.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ def metadata(exchange: Exchange) -> dict[str, str]:
     whole = {
         "chatcmpl": exchange.chatcmpl,
         "content_type": exchange.content_type,
+        "delivered_status": exchange.delivered_status,
         "endpoint": exchange.endpoint,
         "error": failure_text(exchange.failure) if exchange.failure else None,
+        "flags": ",".join(exchange.flags),
         "group_id": exchange.group_id,
         "latency": _whole_ms(exchange.latency_ns),
         "moonpalace_id": exchange.id,

@@ -18,7 +18,7 @@ from ..core.errors import NotFoundError, StoreError, UsageError
 from ..core.exchange import Body, Exchange, Redaction, Stage, State
 from ..core.headers import Headers
 from ..store.base import Reader
-from .select import Wanted, select
+from .select import Wanted, newest, select
 from .sides import body_of, decoded
 
 _RANGE = re.compile(r"([1-9][0-9]{0,17})-([1-9][0-9]{0,17})")
@@ -134,9 +134,8 @@ def of(exchange: Exchange) -> Recorded:
 def _refer(reader: Reader, word: str) -> list[int]:
     if word == "all":
         return [found.id for found in reader.recent(0) if found.id is not None]
-    if newest := _NEWEST.fullmatch(word):
-        count = int(newest[1])
-        return [found.id for found in reader.recent(count) if found.id is not None] if count else []
+    if found := _NEWEST.fullmatch(word):
+        return newest(reader, int(found[1]))
     if span := _RANGE.fullmatch(word):
         return _between(reader, int(span[1]), int(span[2]))
     selected = select(reader, Wanted(word), whole=False)

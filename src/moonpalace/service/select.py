@@ -4,6 +4,7 @@
 2. A bare reference is, in this order: `last` or `last~N`, a local id, a uid, a chatcmpl, a request id, the beginning
    of exactly one uid (8 hexadecimal digits or more).
 3. Several matches: the newest is taken, the others are named.
+4. The newest is what a client asked for: calls that the proxy made by itself are passed over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ..core.ids import uid_bytes, uid_text
 from ..store.base import Reader
 
 _LARGEST_ID = 2**63 - 1
+_OWN_CALL = "own_call"
+_FEW = 8
 _LAST = r"last(?:~([0-9]{1,9}))?"
 _LOCAL_ID = r"[0-9]{1,18}"
 _UID_START = r"[0-9a-fA-F][0-9a-fA-F-]{7,}"
@@ -86,10 +89,18 @@ def _refer(reader: Reader, reference: str) -> list[int]:
 
 
 def _last(reader: Reader, back: int) -> list[int]:
-    if back == 0:
-        newest = reader.newest()
-        return [] if newest is None else [newest]
-    return [found.id for found in reader.recent(back + 1)[back:] if found.id is not None]
+    return newest(reader, back + 1)[back:]
+
+
+def newest(reader: Reader, count: int) -> list[int]:
+    """The local ids of the newest `count` exchanges, newest first, by rule 4."""
+    limit = count
+    while True:
+        found = reader.recent(limit) if limit > 0 else []
+        ids = [one.id for one in found if one.id is not None and _OWN_CALL not in one.flags]
+        if len(ids) >= count or len(found) < limit:
+            return ids[:count]
+        limit = 2 * limit + _FEW
 
 
 def _by_uid_start(reader: Reader, reference: str) -> list[int]:

@@ -6,6 +6,7 @@ EXCHANGE = (
     "request_content_type", "client_request_id", "content_type",
     "ttft_ns", "tpot_ns", "tokens_per_second", "latency_ns", "usage", "cached_tokens", "finish_reason",
     "failure_stage", "failure_kind", "failure_message", "failure_raw", "flags", "findings",
+    "delivered_status",
 )  # fmt: skip
 
 CONTENT = (

@@ -5,7 +5,8 @@
 3. A body equal to its pair is None: sent is then as asked, delivered is the told one up to `delivered_length`.
 4. `request_text` and `answer_text` are bodies to read, where those on the wire are encoded or a stream.
 5. A digest is None where it can be taken of the body as kept.
-6. `findings` is a JSON array of the fields of `core.finding.Finding`, None for none.
+6. `findings` is a JSON array of the fields of `core.finding.Finding`, None for none. `delivered_status` is None
+   where it is that of the answer told.
 """
 
 from __future__ import annotations

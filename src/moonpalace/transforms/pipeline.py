@@ -84,7 +84,10 @@ class Passage:
         if len(body) > SAW_LIMIT:
             return
         for session in self._sessions:
-            session.saw(body)
+            try:
+                session.saw(body)
+            except Exception:  # see rule 3
+                session.flag("transform_failed")
 
     def skip_request(self) -> None:
         """The request is too long to be held: it goes as it is, without those that wanted it."""

@@ -8,9 +8,10 @@ Notes, of any stream: `not_an_object`, `events_before_kind`, `not_a_text`, `text
 `unknown_field`, `delta_not_an_object`. Of chat: `choices_not_a_list`, `choice_not_an_object`, `choice_index`,
 `choice_without_index`, `id_changed`, `whole_message`, `text_beside_parts`, `tool_calls_not_a_list`,
 `tool_call_not_an_object`, `tool_call_index`, `tool_call_without_index`, `tool_call_id`, `tool_calls_mixed`,
-`function_not_an_object`, `audio_not_an_object`, `logprobs_not_an_object`, `usage_not_an_object`. Of Anthropic: `event_type`, `delta_type`,
-`block_index`, `block_not_an_object`, `block_started_again`, `message_not_an_object`, `no_message_start`,
-`no_block_start`, `tool_input_not_json`, `tool_input_not_strict`. Of Responses: `output_index`, `content_index`, `summary_index`.
+`function_not_an_object`, `audio_not_an_object`, `logprobs_not_an_object`, `usage_not_an_object`. Of Anthropic:
+`event_type`, `delta_type`, `block_index`, `block_not_an_object`, `block_started_again`, `message_not_an_object`,
+`no_message_start`, `no_block_start`, `tool_input_not_json`, `tool_input_not_strict`. Of Responses: `output_index`,
+`content_index`, `summary_index`.
 """
 
 from __future__ import annotations

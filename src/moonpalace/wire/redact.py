@@ -335,6 +335,12 @@ class PlainBody:
         """What waits, because it might begin a secret."""
         return self._held
 
+    def branch(self) -> PlainBody:
+        """One that goes on from before what waits here."""
+        found = PlainBody(self._redactor)
+        found._before = self._before
+        return found
+
     def close(self) -> tuple[bytes, tuple[Mark, ...]]:
         """What was still held back."""
         held, self._held = self._held, b""
