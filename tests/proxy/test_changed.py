@@ -253,12 +253,13 @@ def test_the_request_goes_out_as_it_was_made(here: Make) -> None:
     assert run.check(answer, asked).state == "complete"
 
 
+@pytest.mark.parametrize("limit", ["REQUEST_LIMIT", "HELD_LIMIT"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 def test_a_request_that_is_too_long_to_be_held_goes_as_it_is(
-    here: Make, monkeypatch: pytest.MonkeyPatch, chunked: bool
+    here: Make, monkeypatch: pytest.MonkeyPatch, chunked: bool, limit: str
 ) -> None:
-    """Without those that wanted it; who only looks at the answer still does."""
-    monkeypatch.setattr(changed, "REQUEST_LIMIT", 10_000)
+    """Without those that wanted it; who only looks at the answer still does. All that wait share a limit, too."""
+    monkeypatch.setattr(changed, limit, 10_000)
     seen: list[Unit] = []
 
     def feed(units: Sequence[Unit]) -> Sequence[Unit]:
