@@ -153,6 +153,9 @@ class _Seen:
             try:
                 value = decode(data)
             except BAD_JSON:
+                if data.strip() == _DONE:
+                    into.done = True
+                    continue
                 value = _loose_event(data, event.partial, self._flags)
             if type(value) is not dict:
                 continue

@@ -384,6 +384,8 @@ class ChunkedReader:
         out: list[bytes] = []
         pos, size = 0, len(data)
         try:
+            if self._state == 0:
+                pos = _whole_chunks(data, out)
             while pos < size:
                 if self._state == 1:
                     piece = data[pos : pos + self._left]
@@ -427,10 +429,7 @@ class ChunkedReader:
             raise Malformed("a chunk's size is not a hexadecimal number", 400)
 
     def _size_line(self, line: bytes) -> None:
-        match = _CHUNK_LINE.fullmatch(line)
-        if match is None:
-            raise Malformed("a chunk's size is not a hexadecimal number", 400)
-        self._left = int(match[1], 16)
+        self._left = _sizes[line]
         self._state = 1 if self._left else 3
 
     def _trailer_line(self, line: bytes) -> None:
@@ -441,6 +440,37 @@ class ChunkedReader:
         if self._trailer_size > TRAILER_LIMIT:
             raise Malformed("the trailers are too long", 400, "limit")
         self.trailers.append((match[1], match[2] or b""))
+
+
+class _Sizes(dict[bytes, int]):
+    """What size lines say. The usual ones are few: each is parsed once. Raises: Malformed."""
+
+    def __missing__(self, line: bytes) -> int:
+        match = _CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise Malformed("a chunk's size is not a hexadecimal number", 400)
+        size = int(match[1], 16)
+        if len(line) <= 16:
+            if len(self) >= 1024:
+                self.clear()
+            self[line] = size
+        return size
+
+
+_sizes = _Sizes()
+
+
+def _whole_chunks(data: bytes, out: list[bytes]) -> int:
+    """The chunks that are there as a whole, into `out`; gives where the first other thing begins."""
+    pos = 0
+    while (end := data.find(b"\r\n", pos, pos + CHUNK_LINE_LIMIT)) >= 0:
+        size = _sizes[data[pos:end]]
+        stop = end + 2 + size
+        if not size or data[stop : stop + 2] != b"\r\n":
+            break
+        out.append(data[end + 2 : stop])
+        pos = stop + 2
+    return pos
 
 
 class LengthReader:

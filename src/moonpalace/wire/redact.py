@@ -54,10 +54,11 @@ _WAITS = 8  # pieces in a row
 class Redactor:
     """What is secret in this run. `salt` keys the fingerprints; `keys` are configured ones."""
 
-    __slots__ = ("_salt", "_variants", "_others", "_order", "_alphabet", "_lines", "version")
+    __slots__ = ("_salt", "_stand_ins", "_variants", "_others", "_order", "_alphabet", "_lines", "version")
 
     def __init__(self, salt: bytes, keys: Iterable[bytes] = ()) -> None:
         self._salt = salt
+        self._stand_ins: dict[bytes, bytes] = {}  # the last ones made: each request needs that of its key
         self._variants: dict[bytes, bytes] = {}  # what to look for → what to put there
         self._order: dict[bytes, None] = {}  # what may be forgotten, the longest unused first
         self._others: tuple[bytes, ...] = ()  # those of them without `sk-`
@@ -70,7 +71,13 @@ class Redactor:
 
     def fingerprint(self, secret: bytes) -> bytes:
         """The stand-in for a secret."""
-        return b"[key:%b]" % hmac.digest(self._salt, secret, "sha256").hex()[:8].encode()
+        stand_in = self._stand_ins.get(secret)
+        if stand_in is None:
+            stand_in = b"[key:%b]" % hmac.digest(self._salt, secret, "sha256").hex()[:8].encode()
+            if len(self._stand_ins) >= _MOST_SECRETS:
+                self._stand_ins.clear()
+            self._stand_ins[secret] = stand_in
+        return stand_in
 
     def learn(self, secret: bytes, shortest_word: int = _SHORTEST_WORD) -> bytes:
         """From now on this value is secret wherever it appears. Gives its fingerprint."""

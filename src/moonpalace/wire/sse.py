@@ -82,6 +82,11 @@ class EventReader:
         self._lines, self._type = [], ""
         return [event]
 
+    def held(self, line: int = 0) -> int:
+        """How many bytes are kept for the event that is not whole yet; each of its lines takes `line` more."""
+        held, lines = self._held, self._lines
+        return sum(map(len, held)) + sum(map(len, lines)) + line * len(lines) + len(self._type) + len(self.last_id)
+
     def _read_lines(self, block: bytes) -> list[SseEvent]:
         """Events completed by whole lines. `block` ends in a line end."""
         events: list[SseEvent] = []
