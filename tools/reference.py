@@ -107,16 +107,17 @@ FLAGS = {
     "cache_refused": "the API complained of the cache that the request used; it was forgotten",
     "own_call": "the proxy made this request by itself, for the cache",
     "not_transformed": "an option was on and the request could not be changed: it went as it was",
+    "not_watched": "a stream had an event too long to be looked into; it went through unwatched from there",
     "transform_failed": "a fault of ours kept an option from working; the traffic went on as it was, where it could",
     "merge:": "…followed by a note: something in the stream has no place in one merged answer",
 }
 RULES = {
-    "truncated": ("warning", "the limit of tokens (`max_tokens`) ended the answer; the log line of the guide"),
+    "truncated": ("warning", "the limit of tokens (`max_tokens`) ended the answer, not a loop; the line of the guide"),
     "reasoning_used_budget": ("error", "…and nothing but reasoning came of it: the limit counts reasoning too"),
     "incomplete_json": ("warning", "the content is JSON, or ends with a block of JSON, that is not complete"),
     "open_fence": ("warning", "the content ends inside a code block"),
     "incomplete_arguments": ("error", "the arguments of a tool call are JSON that is not complete"),
-    "repeat_cut": ("warning", "the answer repeated itself, and the proxy ended the stream (`--detect-repeat`)"),
+    "repeat_cut": ("warning", "the answer repeated itself there, and the proxy ended the stream (`--detect-repeat`)"),
     "repeating": ("warning", "an answer that was delivered whole repeats itself; only with `--detect-repeat`"),
 }
 EXIT_MEANINGS = {

@@ -5,7 +5,8 @@
 2. A stream is one write of many chunks, an event each. With a write for each event most of the cost would be that of
    reads and writes, which is the same with transforms and without; so this shows what transforms cost at its dearest.
 3. `"plan":"clean N"` and `"plan":"loop N"` ask for a long stream: N characters that do not repeat themselves, and for a
-   loop then a sentence again and again. It is written in blocks of 16 KB, as fast as they are taken.
+   loop then a sentence again and again. It is written in blocks of 16 KB, as fast as they are taken. `"plan":"paced N"`
+   asks for N characters that do not repeat themselves as a model would say them: an event a write, one each 2 ms.
 4. `GET /bench/status` tells how much was asked, and what of it bore the marks of a transform.
 
 Prints `port N` when it listens. Plan: nothing.
@@ -27,13 +28,14 @@ from .long_text import clean, events, looping
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _TOKENS = re.compile(rb'"max_tokens":(\d+)')
-_PLAN = re.compile(rb'"plan":"(clean|loop) (\d+)"')
+_PLAN = re.compile(rb'"plan":"(clean|loop|paced) (\d+)"')
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n%b\r\n\r\n"
 _JSON, _STREAM = b"application/json", b"text/event-stream"
 _CHUNKED = b"Transfer-Encoding: chunked"
 _ID = b"chatcmpl-%024x"
 _UNSET = _ID % 0
 BLOCK = 16 * 1024
+PERIOD = 0.002  # seconds
 _WORDS = ("The", " rabbit", " in", " the", " moon", " pounds", " cassia", " bark", " and", " nobody", " looks", ".")
 
 
@@ -69,7 +71,7 @@ def _framed(data: bytes) -> bytes:
 @cache
 def long_stream(kind: str, characters: int) -> bytes:
     """All bytes of a long stream's body, without framing."""
-    return events(clean(characters) if kind == "clean" else looping(characters))
+    return events(looping(characters) if kind == "loop" else clean(characters))
 
 
 class Api(asyncio.Protocol):
@@ -125,8 +127,18 @@ class Api(asyncio.Protocol):
         elif plan := _PLAN.search(request):
             body = long_stream(plan[1].decode(), int(plan[2]))
             self.transport.write(_HEAD % (_STREAM, _CHUNKED))
+            if plan[1] == b"paced":
+                asyncio.get_running_loop().create_task(self.at_a_pace(body))
+                return
             self.blocks = _in_blocks(body)
             self.pump()
+
+    async def at_a_pace(self, body: bytes) -> None:
+        """An event a write."""
+        for event in body.split(b"\n\n")[:-1]:
+            self.transport.write(_framed(event + b"\n\n"))
+            await asyncio.sleep(PERIOD)
+        self.transport.write(b"0\r\n\r\n")
 
     def pump(self) -> None:
         """Write for as long as the other side keeps up."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import Any
 
 import pytest
 
+from moonpalace.cli import listed
 from moonpalace.core.errors import StoreError
 from moonpalace.core.exchange import Failure, State
 from moonpalace.service.listing import local_time
@@ -50,13 +53,36 @@ def test_verbose_has_more_columns(palace: Any) -> None:
         (chat(1, status=None, state=State.IN_FLIGHT), "in_flight"),
         (chat(1, status=None, state=State.INTERRUPTED), "interrupted"),
         (chat(1, state=State.TRUNCATED, failure=Failure("read_body", "reset", "")), "200 read_body"),
+        (chat(1, delivered_status=500), "200→500"),
+        (chat(1, delivered_status=502, failure=Failure("read_body", "reset", "")), "200→502 read_body"),
+        (chat(1, flags=("own_call",)), "200 own"),
+        (refused(1, flags=("own_call",)), "connect own"),
+        (chat(1, status=None, state=State.IN_FLIGHT, flags=("own_call",)), "in_flight own"),
     ],
-    ids=["answer of the API", "no answer", "running", "killed", "broken off"],
+    ids=[
+        "answer of the API",
+        "no answer",
+        "running",
+        "killed",
+        "broken off",
+        "an error instead",
+        "broken off, an error instead",
+        "a call of ours",
+        "one that failed",
+        "one that runs",
+    ],
 )
 def test_the_status_tells_how_it_went(palace: Any, exchange: Any, expected: str) -> None:
     """A stream that broke off must not look like a success."""
     palace.holds(exchange)
     assert palace("list").out.splitlines()[3].split(" | ")[1].strip() == expected
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "200>502"), ("gbk", "200>502"), ("UTF-8", "200→502")])
+def test_the_arrow_is_one_that_the_terminal_has(monkeypatch: Any, encoding: str, shown: str) -> None:
+    """As an escape, or two columns wide, it would bend the table."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    assert shown == listed.status(chat(1, delivered_status=502))
 
 
 @pytest.mark.parametrize(

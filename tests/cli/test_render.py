@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from moonpalace.cli import render
-from moonpalace.testing.exchanges import chat
+from moonpalace.core.exchange import Message
+from moonpalace.testing.exchanges import body, chat, headers
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,15 @@ def test_a_head_is_shown_in_its_order_and_case() -> None:
     """That is often the very question."""
     titles, cells = render.columns(chat(1), ["response_header"], merge=False)
     assert (titles, cells) == (["response_header"], [["Content-Type: application/json", "Msh-Request-Id: req-1"]])
+
+
+def test_what_the_client_got_instead_is_the_error() -> None:
+    """The API's answer looks like a success; a note says that it is not what went out."""
+    own = Message("HTTP/1.1 500 X", headers(("Content-Type", "application/json")), body(b'{"error":"no"}'))
+    x = chat(1, delivered=own, delivered_status=500)
+    titles, cells = render.columns(x, ["error"], merge=False)
+    assert (titles, cells) == (["error"], [["{", '    "error": "no"', "}"]])
+    note = "note: this is what the API answered; the client got 500 (see --json)"
+    assert render.side_notes(x, request=True, answer=True) == [note]
+    assert render.side_notes(x, request=True, answer=False) == []
+    assert render.columns(chat(1), ["error"], merge=False) == ([], [])

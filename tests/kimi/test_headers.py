@@ -6,7 +6,7 @@ import pytest
 
 from moonpalace.core.headers import Headers
 from moonpalace.kimi.endpoints import endpoint_kind, is_chat
-from moonpalace.kimi.headers import MshHeaders, read_headers
+from moonpalace.kimi.headers import MshHeaders, cached_tokens, read_headers
 
 
 def read(*lines: tuple[bytes, bytes]) -> MshHeaders:
@@ -44,6 +44,16 @@ def test_the_vendors_headers_are_read() -> None:
 def test_the_request_id_is_the_best_there_is(lines: list[tuple[bytes, bytes]], expected: str | None) -> None:
     """Other services behind a route name it differently; the record has one column."""
     assert expected == read(*lines).request_id
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(b"13", 13), (b"0", 0), (b"", None), (b"-1", None), (b"1.5", None), (b"many", None), (b"9" * 40, None)],
+)
+def test_what_a_cache_saved_is_a_count(value: bytes, expected: int | None) -> None:
+    """Or it is left out: it goes into a column of numbers."""
+    assert expected == cached_tokens(Headers(((b"Msh-Context-Cache-Token-Saved", value),)))
+    assert cached_tokens(Headers()) is None
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,72 @@ def test_findings_are_told_as_in_the_guide() -> None:
     assert json.loads(log.json_line(exchange()))["findings"] == []
 
 
+def instead(data: bytes, status: int = 502, **more: Any) -> Exchange:
+    """One whose client got that and not the API's answer."""
+    own = Message(f"HTTP/1.1 {status} X", Headers(((b"content-type", b"application/json"),)), Body(data))
+    return exchange(delivered=own, delivered_status=status, **more)
+
+
+def test_an_error_that_only_the_client_got_stands_in_the_second_line() -> None:
+    """In red, and the first line is not green: status 200 is the API's. What was said once is not said again."""
+    failure = Failure("read_body", "reset", "the answer broke off; 3 events had come")
+    error = {"error": {"message": f"{failure.message} (see the record)\x1b"}}
+    x = instead(json.dumps(error).encode(), state="truncated", failure=failure)
+    shown = lines(x)
+    assert shown[:2] == [
+        "POST   /v1/chat/completions 200 OK 7.13s",
+        "  the client got 502: the answer broke off; 3 events had come (see the record)\\x1b",
+    ]
+    assert "  truncated at read_body: reset" in shown and "  - Moonshot Error:" not in shown
+    assert "\x1b[31m  the client got 502: the answer" in log.text_block(x, colour=True)
+    assert "\x1b[31m200 OK\x1b[0m" in log.text_block(x, colour=True)
+    assert json.loads(log.json_line(x))["delivered_status"] == 502
+    assert json.loads(log.json_line(exchange()))["delivered_status"] is None
+
+
+def test_an_error_event_of_the_api_is_shown_as_its_errors_are() -> None:
+    """It came inside of a stream, and the client got it as the answer."""
+    data = b'{"error":{"message":"overloaded","type":"engine_overloaded_error"}}'
+    shown = lines(instead(data, 429, flags=("forced_stream", "stream_error")))
+    assert shown[1] == "  the client got 429: overloaded"
+    at = shown.index("  - Moonshot Error:")
+    assert shown[at + 1] == f"    {data.decode()}"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no", b"{}", b"[1]", b'{"error":5}', b'{"error":{}}', b'{"error":{"message":7}}']
+)
+def test_an_error_without_a_message_is_its_status(data: bytes) -> None:
+    """Whatever the client got."""
+    assert lines(instead(data))[1] == "  the client got 502"
+
+
+def test_a_usage_that_nobody_counted_says_so() -> None:
+    """That of a stream that was cut; what is not known at all is no estimate."""
+    usage = {"prompt_tokens": 8, "completion_tokens": 70, "total_tokens": 78, "estimated": True}
+    shown = lines(exchange(chatcmpl="c", usage=usage))
+    assert shown[-4:-1] == [
+        "    - prompt_tokens:     8 (estimated)",
+        "    - completion_tokens: 70 (estimated)",
+        "    - total_tokens:      78 (estimated)",
+    ]
+    shown = lines(exchange(chatcmpl="c", usage={"output_tokens": 70, "estimated": True}))
+    assert shown[-4:-1] == [
+        "    - prompt_tokens:     unknown",
+        "    - completion_tokens: 70 (estimated)",
+        "    - total_tokens:      unknown",
+    ]
+
+
+def test_a_call_of_our_own_is_two_lines() -> None:
+    """Nobody asked for it: it is not to bury what was asked for."""
+    x = exchange(target="/v1/caching", flags=("own_call",), chatcmpl="c", usage={"prompt_tokens": 1})
+    assert lines(x) == ["POST   /v1/caching 200 OK 7.13s (own call)", "  New Row Inserted: last_insert_id=15"]
+    late = Failure("wait_headers", "timeout", "no reply within 1.8 s")
+    x = exchange(status=None, told=None, state="aborted", failure=late, flags=("own_call",))
+    assert lines(x)[0] == "POST   /v1/chat/completions wait_headers: no reply within 1.8 s 7.13s (own call)"
+
+
 EVIL = ["\r\n[MoonPalace] forged", "\x1b]52;c;x\x07", "\x9b2J", "\u202etxt", "\u2028line"]
 NEVER = set("\r\x1b\x07\x9b\u202e\u2028\u200b\0\ud800\x7f")
 

@@ -16,6 +16,7 @@ from moonpalace.journal.reader import Frame
 from moonpalace.journal.records import (
     DELIVERED,
     TOLD,
+    Arrived,
     BodyEnd,
     Chunk,
     Continued,
@@ -31,7 +32,9 @@ from moonpalace.journal.records import (
 )
 from moonpalace.librarian.open import Open, Side
 from moonpalace.librarian.recorder import Recorder
-from moonpalace.librarian.story import interrupted, story
+from moonpalace.librarian.story import OWN_PEER, in_flight, interrupted, story
+from moonpalace.proxy import own
+from moonpalace.store.rows import CONTENT
 from moonpalace.store.sqlite.rows import from_tuples
 from moonpalace.testing.journals import JSON, STREAM, WALL_NS, Script
 
@@ -180,6 +183,106 @@ def test_a_stream_that_the_proxy_cut_did_not_break_off() -> None:
     assert [finding.rule for finding in x.findings] == ["repeat_cut"]
     broken = one(Script(1, told_headers=STREAM, chunks=(cut,)))
     assert (broken.flags, broken.findings) == (("sse_partial_event", "sse_no_done", "sse_no_finish_reason"), ())
+
+
+ESTIMATED = {"prompt_tokens": 8, "completion_tokens": 70, "total_tokens": 78, "estimated": True}
+LAST = event({}, finish_reason="length", usage=ESTIMATED)
+FORCED = json.dumps(
+    {
+        "id": "c",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "length"}],
+        "usage": ESTIMATED,
+    }
+).encode()
+
+
+def cut(told: bytes, delivered: bytes, headers: Any = STREAM, **more: Any) -> Exchange:
+    """One whose stream the proxy ended: that was told, that was delivered."""
+    script = Script(1, told_headers=STREAM, chunks=(told,), flags=("repeat_cut",), uid=UID, **more)
+    records = script.records()
+    end = records[-1]
+    assert isinstance(end, Ended)
+    end.delivered = len(delivered)
+    records = [one for one in records if not isinstance(one, Delivered)]
+    records.insert(-1, Delivered(1, end.at_ns, b"HTTP/1.1 200 OK", pack(headers)))
+    records.insert(-1, Chunk(1, DELIVERED, end.at_ns, len(delivered), delivered))
+    (x,) = play(records)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        (b"".join(EVENTS[:2]) + LAST + b"data: [DONE]\n\n", STREAM),
+        (FORCED, JSON),
+        (gzip.compress(FORCED, mtime=0), [*JSON, (b"Content-Encoding", b"gzip")]),
+    ],
+    ids=["stream", "forced", "compressed"],
+)
+def test_the_usage_of_a_stream_that_was_cut_is_what_the_client_got(data: bytes, headers: Any) -> None:
+    """The API never told one. What it said of the end is its own: nothing."""
+    x = cut(b"".join(EVENTS[:2]), data, headers)
+    assert (x.usage, x.finish_reason, x.flags) == (ESTIMATED, None, ("repeat_cut",))
+
+
+def test_a_message_that_was_cut_has_no_false_count() -> None:
+    """Its beginning says how many tokens it has: of the beginning."""
+    start = {"type": "message", "id": "m", "usage": {"input_tokens": 8, "output_tokens": 1}, "content": []}
+    began = b"data: %b\n\n" % json.dumps({"type": "message_start", "message": start}).encode()
+    delta = {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}
+    last = {**delta, "usage": {"output_tokens": 70, "estimated": True}}
+    told = began + b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}\n\n'
+    x = cut(told, told + b"data: %b\n\n" % json.dumps(last).encode(), start=b"POST /v1/messages HTTP/1.1")
+    assert (x.usage, x.finish_reason) == ({"input_tokens": 8, "output_tokens": 70, "estimated": True}, None)
+    gone = cut(told, told, start=b"POST /v1/messages HTTP/1.1")
+    assert gone.usage is None
+
+
+@pytest.mark.parametrize("data", [b"", b"no", b'{"usage":5}', b"data: {\n\n"])
+def test_a_cut_without_an_estimate_has_no_usage(data: bytes) -> None:
+    """Whatever the client got, the record stands."""
+    assert cut(b"".join(EVENTS[:2]), data).usage is None
+
+
+@pytest.mark.parametrize(
+    ("told", "delivered", "expected"),
+    [(b"HTTP/1.1 200 OK", b"HTTP/1.1 502 Bad Gateway", 502), (b"HTTP/1.1 200 OK", b"HTTP/1.1 200 Fine", None),
+     (b"HTTP/1.1 200 OK", b"HTTP/1.1 what", None), (b"HTTP/1.1 what", b"HTTP/1.1 502 X", None),
+     (b"", b"HTTP/1.1 502 X", None)],
+    ids=["another", "the same", "no status delivered", "none told", "no answer"],
+)  # fmt: skip
+def test_a_status_that_the_client_got_instead_is_on_record(told: bytes, delivered: bytes, expected: int | None) -> None:
+    """Where the API gave one and it is another: else `status` or its absence says all."""
+    script = Script(1, status=told, chunks=(), uid=UID)
+    records = [one for one in script.records() if not isinstance(one, Delivered)]
+    records.insert(-1, Delivered(1, script.arrives_ns + MS, delivered, b"", b"{}"))
+    (x,) = play(records)
+    assert x.delivered_status == expected
+
+
+def test_a_call_of_our_own_is_flagged_however_it_stands() -> None:
+    """Under way, and when the run died over it: then nobody is left to say so."""
+    arrived = Script(1, uid=UID).records()[0]
+    assert isinstance(arrived, Arrived)
+    for peer, flags in ((OWN_PEER, ("own_call",)), ("127.0.0.1:5", ())):
+        arrived.peer = peer
+        x = Open(arrived, (1, 0))
+        for made in (in_flight(x), interrupted(x)):
+            assert from_tuples(made.exchange, made.content).flags == flags
+    assert OWN_PEER == own.PEER
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [({}, 13), ({"prompt_tokens": 20}, 13), ({"prompt_tokens": 20, "cached_tokens": 5}, 5)],
+    ids=str,
+)
+def test_what_an_explicit_cache_saved_stands_in_the_head(usage: dict[str, int], expected: int) -> None:
+    """The usage did not say it then; where it does, it counts."""
+    head = [*JSON, (b"Msh-Context-Cache-Token-Saved", b"13")]
+    body = json.dumps({"object": "chat.completion", "choices": [], "usage": usage}).encode()
+    assert one(Script(1, told_headers=head, chunks=(body,))).cached_tokens == expected
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -333,6 +436,19 @@ def test_a_dead_run_leaves_what_was_known(count: int) -> None:
     assert x.chatcmpl == ("chatcmpl-2" if count > 6 else None)
     assert x.failure is not None
     assert x.failure.stage == ("read_request" if count < 4 else "wait_headers" if count < 5 else "read_body")
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_whose_answer_was_held_back_got_nothing(held: bool) -> None:
+    """Told, and no word of a head that went to the client: a transform kept it."""
+    records = Script(1, told_headers=STREAM, chunks=EVENTS, uid=UID).records()[:-1]
+    records = [record for record in records if not (held and isinstance(record, Delivered))]
+    recorder = Recorder()
+    recorder.feed(Frame(records, (1, 0), (1, 100)))
+    recorder.interrupt()
+    (made,) = recorder.take().ended
+    length = made.content[CONTENT.index("delivered_length")]
+    assert length == (0 if held else sum(map(len, EVENTS)))
 
 
 def test_an_end_whose_arrival_was_lost_is_a_row() -> None:

@@ -46,6 +46,7 @@ from moonpalace.testing.upstream import (
     Wait,
 )
 from moonpalace.testing.waiting import wait_until
+from moonpalace.transforms import units
 from moonpalace.transforms.base import (
     Asked,
     Behind,
@@ -64,6 +65,7 @@ from moonpalace.transforms.base import (
     Unit,
 )
 from moonpalace.transforms.pipeline import Passage, Pipeline
+from moonpalace.transforms.units import SLICE
 from moonpalace.wire.redact import Redactor
 
 CLIENT_KEY, KEY = b"sk-client-0123456789abcdefghijkl", b"sk-configured-0123456789abcdefgh"
@@ -273,6 +275,8 @@ def test_a_request_that_is_too_long_to_be_held_goes_as_it_is(
         client.send(f"POST {CHAT} HTTP/1.1\r\nHost: {client.authority}\r\n{line}\r\n\r\n".encode())
         for at in range(0, len(data), 5000):
             piece = data[at : at + 5000]
+            if at == 20_000:  # the proxy has read what is too much, and sends it on: it does not come all at once
+                wait_until(lambda: run.upstream.connections)
             client.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             client.send(b"0\r\nX-Sum: 7\r\n\r\n")
@@ -698,3 +702,151 @@ def test_who_has_the_whole_answer_may_ask_again(here: Make) -> None:
     with RawClient(run.port, limit=1.0) as client:
         assert client.ask("POST", CHAT, b"{}").body == b"hello"
         assert client.ask("GET", OTHER).body == b"ok"
+
+
+# --- few bytes that become many
+
+
+FIRST = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+LONG = (b": " + b"x" * 1021 + b"\n") * 40_960  # 40 MiB, more than any buffer on the way takes
+PACKED = gzip.compress(LONG, mtime=0)
+CHUNKED = FIRST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(PACKED), PACKED)
+BOMBS: dict[str, list[Step]] = {
+    "chunked": [Send(CHUNKED + b"0\r\n\r\n")],
+    "length": [Send(FIRST + b"Content-Length: %d\r\n\r\n%b" % (len(PACKED), PACKED))],
+    "until-close": [Send(FIRST + b"\r\n" + PACKED), Fin()],
+    "broken": [Send(CHUNKED + b"zz\r\n")],
+    "cut": [Send(CHUNKED), Fin()],
+}
+
+
+class Counts(Session):
+    """Lets all through; `sizes` are those of the slices. The slice number `cuts` is the last."""
+
+    wants_answer = True
+
+    def __init__(self, cuts: int = -1) -> None:
+        self.sizes: list[int] = []
+        self._cuts = cuts
+
+    def feed(self, units: Sequence[Unit]) -> Sequence[Unit]:
+        """All, or an end."""
+        self.sizes.append(sum(len(unit.raw) for unit in units if isinstance(unit, Event)))
+        return [*units, End()] if len(self.sizes) == self._cuts else units
+
+
+def _begin(run: Here, client: RawClient, looks: Counts) -> None:
+    """A chat whose client takes no more than the buffers on the way do."""
+    client.send(request("POST", CHAT, b"{}", host=client.authority))
+    wait_until(lambda: any(not flow._client.writable for flow in run.proxy.flows), "the client is full")
+    assert sum(looks.sizes) < len(LONG)
+
+
+@pytest.mark.parametrize("name", list(BOMBS))
+def test_few_bytes_that_become_many_come_in_slices(here: Make, name: str) -> None:
+    """A client that is full gets none and holds nobody up; how the answer ended is known after its last slice."""
+    looks = Counts()
+    run = here(BOMBS[name], looks)
+    with RawClient(run.port, limit=20) as client:
+        _begin(run, client, looks)
+        with RawClient(run.port) as other:
+            assert other.ask("GET", OTHER).body == b"ok"
+        assert sum(looks.sizes) < len(LONG)
+        answer = client.read_answer("POST")
+        assert answer.body == LONG and answer.header("content-encoding") is None
+        if name in ("chunked", "length"):
+            assert answer.ended == "clean" and client.ask("GET", OTHER).body == b"ok"
+    assert max(looks.sizes) <= SLICE
+    record = run.rows()[CHAT]
+    whole = name not in ("broken", "cut")
+    assert (answer.ended == "clean", record.state) == (whole, "complete" if whole else "truncated")
+    assert whole or (record.failure is not None and record.failure.stage == "read_body")
+
+
+def test_an_end_between_slices_is_one(here: Make) -> None:
+    """What is pending is not looked at any more."""
+    looks = Counts(cuts=3)
+    run = here([Send(CHUNKED), Stall()], looks)
+    with RawClient(run.port) as client:
+        answer = client.ask("POST", CHAT, b"{}")
+        assert (answer.ended, answer.body) == ("clean", LONG[: sum(looks.sizes)])
+        assert client.ask("GET", OTHER).body == b"ok"
+    assert run.upstream.connections[0].done.wait(2)
+    assert run.rows()[CHAT].state == "complete" and len(looks.sizes) == 3
+
+
+@pytest.mark.parametrize("how", ["gone", "stopped"])
+def test_nothing_goes_on_after_an_exchange_that_ended_between_slices(here: Make, how: str) -> None:
+    """Its client left, or the proxy stops."""
+    looks = Counts()
+    run = here(BOMBS["chunked"], looks)
+    with RawClient(run.port) as client:
+        _begin(run, client, looks)
+        if how == "gone":
+            client.reset()
+        else:
+            (flow,) = run.proxy.flows
+            run._loop.call_soon_threadsafe(flow.abort)
+        wait_until(lambda: not run.proxy.flows, "it is over")
+    assert run.rows()[CHAT].state == ("client_gone" if how == "gone" else "aborted")
+    assert sum(looks.sizes) < len(LONG)
+
+
+def test_what_is_pending_behind_a_whole_answer_does_not_hold_up_the_next(
+    here: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time that the stream's end is waited for holds for its slices too."""
+    monkeypatch.setattr(units, "SLICE", 100)
+    counts = Counts()
+    run = here([Send(_coded(WHOLE + LONG))], Looks(_at_the_mark), counts)
+    with RawClient(run.port) as client:
+        assert client.ask("POST", CHAT, b"{}").body == b"hello"
+        assert client.ask("GET", OTHER).body == b"ok"
+    assert run.rows()[CHAT].state == "complete" and sum(counts.sizes) < len(LONG)
+
+
+def _coded(body: bytes) -> bytes:
+    packed = gzip.compress(body, mtime=0)
+    return FIRST + b"Content-Length: %d\r\n\r\n%b" % (len(packed), packed)
+
+
+# --- codings that are none
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_plain_text_under_the_name_of_a_coding_goes_through_as_it_came(
+    here: Make, framing: str, version: str, pieces: int
+) -> None:
+    """Head and bytes are those that a client has without us, which may well be able to read them."""
+    parts = [WHOLE] if pieces == 1 else [WHOLE[:1], WHOLE[1:9], WHOLE[9:]]
+    length = framing == "length"
+    head = FIRST + (b"Content-Length: %d\r\n\r\n" % len(WHOLE) if length else b"Transfer-Encoding: chunked\r\n\r\n")
+    body_steps: list[Step] = [Send(part) for part in parts] if length else [SendChunked(parts)]
+    run = here([Send(head), *body_steps], Looks(lambda units: units))
+    with RawClient(run.port) as client:
+        asked = request("POST", CHAT, b"{}", host=client.authority).replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)
+        answer = client.send(asked).read_answer("POST")
+    assert (answer.body, answer.ended, answer.header("content-encoding")) == (WHOLE, "clean", "gzip")
+    assert answer.header("content-length") == (str(len(WHOLE)) if length else None)
+    assert run.check(answer, asked).state == "complete"
+
+
+def test_what_breaks_off_before_it_could_be_decoded_is_a_502(here: Make) -> None:
+    """The client has no head yet."""
+    steps = [Send(FIRST + b"Content-Length: 99\r\n\r\n" + PACKED[:10]), Fin()]
+    run = here(steps, Looks(lambda units: units))
+    answer, asked = run.ask()
+    assert answer.status == 502
+    assert run.check(answer, asked).state == "truncated"
+
+
+def test_what_is_too_long_to_be_looked_into_is_on_record(here: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It went through whole."""
+    monkeypatch.setattr(units, "LONGEST", 10_000)
+    data = b"data: " + b"x" * 3_000_000 + b"\n\n" + WHOLE  # longer than any read
+    run = here([Send(SSE), SendChunked([data])], Looks(lambda units: units))
+    answer, asked = run.ask()
+    assert (answer.body, answer.ended) == (data, "clean")
+    assert "not_watched" in run.check(answer, asked).flags

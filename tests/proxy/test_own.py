@@ -128,6 +128,7 @@ REPLIES: dict[str, tuple[list[Step], Reply]] = {
     "by its end": ([Send(b"HTTP/1.1 200 OK\r\n\r\nok"), Fin()], Reply(200, b"ok")),
     "byte by byte": ([Slow(OK, 1, 0.001)], Reply(200, b"ok")),
     "empty": ([Send(b"HTTP/1.1 204 No Content\r\n\r\n")], Reply(204, b"")),
+    "encoded": ([Send(OK.replace(b"OK\r\n", b"OK\r\nContent-Encoding: gzip\r\n"))], Reply(200, b"ok", "gzip")),
     "an error": ([Send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")], Reply(404, b"no")),
     "their fault": ([Send(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n")], Reply(500, b"")),
     "after an interim one": ([Send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK)], Reply(200, b"ok")),
@@ -240,10 +241,10 @@ def test_a_call_says_what_it_is(tmp_path: Path, upstreams: Upstreams, body: byte
 
     made.run(then)
     (asked,) = upstream.requests
-    names = [b"Host", b"User-Agent", b"Accept", b"authorization", *(BODY_LINES if body else [])]
+    names = [b"Host", b"User-Agent", b"Accept", b"Accept-Encoding", b"authorization", *(BODY_LINES if body else [])]
     assert [name for name, _ in asked.headers] == names
     assert (asked.header("host"), asked.header("user-agent")) == (upstream.url[7:], "MoonPalace")
-    assert asked.body == body
+    assert (asked.body, asked.header("accept-encoding")) == (body, "identity")
 
 
 KEYS = [

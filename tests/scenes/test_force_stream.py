@@ -68,10 +68,11 @@ BREAKING = {
     "cut": "broke off",
     "close_early": "ended before the answer was whole",
     "bad_json": "event 2 of the stream is no JSON object",
-    "bad_gzip": "Content-Encoding cannot be undone",
     "stream_error": "broke off",
 }
-HARMLESS = ("split", "trickle", "no_done", "no_usage", "top_usage", "html", "gateway_timeout", "garbage", "close")
+HARMLESS = (
+    "split", "trickle", "no_done", "no_usage", "top_usage", "html", "gateway_timeout", "garbage", "close", "bad_gzip",
+)  # fmt: skip
 OTHER = frozenset(("duplicate", "drop", "swap"))  # see rule 2
 SLOW = frozenset(("refuse", "slow_head", "stall"))  # nothing of the stream; `stall` is that of its scenario
 _BROKEN_SCENARIOS = {"cut-in-stream": "broke off", "invalid-json": "event 2 of the stream is no JSON object"}

@@ -272,6 +272,21 @@ def test_a_key_split_over_chunks_at_every_place(sieve: Sieve) -> None:
     expect_clean(sieve)
 
 
+def test_a_key_that_a_model_repeats_in_two_events(sieve: Sieve) -> None:
+    """Neither event holds it; the answer that they add up to does, and is on record to be read."""
+    key = canary("said in two")
+    event = 'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
+    for at in (1, 3, 10, 20):
+        events = [(event % piece).encode() for piece in (key[:at], key[at:])]
+        answer = sieve.ask(f"said-{at}", key, WAYS["bearer"](key), kimi.event_reply(events).steps())
+        assert answer.body == b"".join(events)
+        uid = answer.header("x-moonpalace-id") or ""
+        assert "redacted" in sieve.program.wait_for(uid).flags
+        shown = sieve.program.cli("inspect", uid, "--print-response", "--merge-event-stream").stdout
+        assert "[redacted]" in shown and key not in shown
+    expect_clean(sieve)
+
+
 def test_a_key_split_over_the_request_at_every_place(sieve: Sieve) -> None:
     """The same on the way up: the second part is sent only after the first reached the upstream."""
     key = canary("split request")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from moonpalace.core.exchange import Body, Message
+from moonpalace.core.finding import Finding
 from moonpalace.service.export import case, indented
 from moonpalace.testing.exchanges import body, chat, headers, refused
 
@@ -58,6 +59,25 @@ def test_error_category_and_tags_are_there_when_they_are_set() -> None:
     assert (found["category"], found["tags"]) == ("badcase", ["a", "b, c"])
     assert members(case(chat(1, category="badcase"), category="goodcase"))["category"] == "goodcase"
     assert members(case(chat(1, path="/v1/models"), tags=("x",)))["tags"] == ["x"]
+
+
+def test_findings_and_flags_go_with_the_case() -> None:
+    """Whoever gets the report has nothing else to find them in. The flags are metadata; the old members come first."""
+    finding = Finding("truncated", "warning", "too small: “a”", "choices.0.finish_reason", "raise it")
+    made = case(chat(1, findings=(finding,), flags=("a", "b"), tags=("x",)))
+    found = members(made)
+    assert list(found) == ["metadata", "request", "response", "tags", "findings"]
+    assert found["findings"] == [
+        {
+            "rule": "truncated",
+            "severity": "warning",
+            "title": "too small: “a”",
+            "evidence": "choices.0.finish_reason",
+            "advice": "raise it",
+        }
+    ]
+    assert found["metadata"]["flags"] == "a,b"
+    assert made.decode().splitlines()[-9].startswith("        {")
 
 
 def test_what_never_was_sent_or_told_is_shown_as_what_there_is() -> None:

@@ -67,6 +67,23 @@ def test_findings_are_in_the_whole_and_not_in_the_metadata() -> None:
     assert metadata.metadata(x) == metadata.metadata(chat(1))
 
 
+def test_metadata_says_what_is_odd_and_what_the_client_got_instead() -> None:
+    """Three names of ours among the old ones, absent in what went as usual."""
+    found = metadata.metadata(chat(1, delivered_status=502, flags=("forced_stream", "sse_no_done")))
+    assert (found["status"], found["delivered_status"], found["flags"]) == (
+        "200 OK",
+        "502",
+        "forced_stream,sse_no_done",
+    )
+    assert list(found) == sorted(found)
+
+
+def test_the_delivered_status_is_null_where_it_is_that_of_the_api() -> None:
+    """A member is never left out."""
+    assert inspect.detail(chat(1, delivered_status=502))["delivered_status"] == 502
+    assert inspect.detail(chat(1))["delivered_status"] is None
+
+
 def test_the_whole_has_sides_attempts_and_timeline() -> None:
     """Everything on record, in JSON's terms."""
     found = inspect.detail(chat())

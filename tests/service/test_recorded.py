@@ -40,6 +40,13 @@ def test_references_name_exchanges_oldest_first(reader: FakeReader, references: 
     assert expected == select_many(reader, references)
 
 
+def test_the_newest_are_what_clients_asked_for() -> None:
+    """A tape has no use for the calls of the proxy that recorded it; who names them gets them."""
+    made = [chat(number, flags=("own_call",) if number % 2 else ()) for number in range(1, 9)]
+    assert select_many(FakeReader(made), ["last:3"]) == [4, 6, 8]
+    assert select_many(FakeReader(made), ["3"]) == [3]
+
+
 def test_a_wide_range_asks_for_a_list(reader: FakeReader) -> None:
     """Asking for each id would take as long as the range is wide."""
     many = FakeReader([chat(number) for number in range(1, 400, 2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moonpalace.core.errors import NotFoundError, UsageError
-from moonpalace.service.select import Wanted, select
+from moonpalace.service.select import Wanted, newest, select
 from moonpalace.testing.exchanges import chat
 from moonpalace.testing.store import FakeReader
 
@@ -54,6 +54,19 @@ def test_what_nothing_answers_to_is_not_found(reader: FakeReader, wanted: Wanted
     """Never some other exchange instead."""
     with pytest.raises(NotFoundError, match="no exchange matches"):
         select(reader, wanted)
+
+
+def test_the_newest_is_what_a_client_asked_for() -> None:
+    """Calls that the proxy made by itself stand after the request they were made for, and nobody looks for them."""
+    own = {"flags": ("own_call",), "path": "/v1/caching"}
+    reader = FakeReader([chat(number, **(own if number not in (2, 4, 19) else {})) for number in range(1, 41)])
+    assert [select(reader, Wanted(word)).exchange.id for word in ("last", "last~1", "last~2")] == [19, 4, 2]
+    assert (newest(reader, 2), newest(reader, 9), newest(reader, 0)) == ([19, 4], [19, 4, 2], [])
+    assert select(reader, Wanted("40")).exchange.id == 40
+    with pytest.raises(NotFoundError):
+        select(reader, Wanted("last~3"))
+    with pytest.raises(NotFoundError, match="no exchange matches last"):
+        select(FakeReader([chat(1, **own)]), Wanted("last"))
 
 
 def test_the_newest_of_several_is_taken_and_the_others_named(reader: FakeReader) -> None:

@@ -238,6 +238,12 @@ def test_findings_are_read_as_they_were_written(path: Path, desk: Desk) -> None:
     assert [x.findings for x in read(path)] == [(), (Finding("r", "", ""),), FINDINGS]
 
 
+def test_the_delivered_status_is_read_as_it_was_written(path: Path, desk: Desk) -> None:
+    """Null where it is that of the API."""
+    desk.write(Batch(ended=[story(1, delivered_status=502), story(2)]))
+    assert [x.delivered_status for x in read(path)] == [None, 502]
+
+
 def test_what_transforms_keep_is_written_with_the_batch(path: Path, desk: Desk) -> None:
     """In order: what was kept again counts, what was kept as nothing is gone, other names are left alone."""
     desk.write(Batch(kept=[("cache", "b", b"1", 5), ("cache", "a", b"\x00\xff", 6), ("other", "a", b"x", 7)]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -341,7 +343,7 @@ def test_any_status_but_error_is_of_use(status: str) -> None:
 GONE: list[tuple[str, Reply]] = [
     ("missing", ERROR), ("in error", Reply(200, b'{"id":"cache-1","status":"error"}')),
     ("no JSON", Reply(200, b"<html>")), ("a list", Reply(200, b"[]")), ("a server error", Reply(500, b"")),
-    ("refused", Reply(403, b"{}")),
+    ("refused", Reply(400, b"{}")),
 ]  # fmt: skip
 
 
@@ -367,6 +369,34 @@ def test_no_reply_in_time_says_nothing_of_the_cache() -> None:
     assert (proxy.chat(SYSTEM, USER), proxy.calls) == (("", None), [])
     proxy.now += 61
     assert proxy.chat(SYSTEM, USER) == (HIT, "cache-1")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_a_key_that_is_refused_tries_nothing_for_a_minute(status: int) -> None:
+    """Neither to make a cache, nor to ask for one, nor to delete any. Other keys are not concerned."""
+    proxy = Proxy()
+    late(proxy)
+    proxy.api.answers[b"GET"] = Reply(status, b'{"error":{}}')
+    assert (proxy.chat(SYSTEM, USER), proxy.calls) == (("cache_failed", None), [GET1])
+    assert [entry.id for entry in proxy.kept] == ["cache-1"]
+    proxy.api.answers[b"POST"] = Reply(status, b"")
+    assert (proxy.chat(SYSTEM, USER), proxy.calls) == (NOTHING, [])
+    assert (proxy.chat(SYSTEM, USER, who=b"[key:2]"), proxy.calls) == (("cache_failed", None), [CREATE])
+    proxy.api.answers.clear()
+    assert proxy.chat(SYSTEM, USER, who=b"[key:3]") == (MADE, "cache-2")
+    proxy.now += 61
+    assert proxy.chat(SYSTEM, USER) == (HIT, "cache-1")
+    assert proxy.chat(SYSTEM, USER, who=b"[key:2]") == (MADE, "cache-3")
+
+
+def test_a_refused_key_deletes_nothing_either() -> None:
+    """What is overdue waits."""
+    proxy = Proxy()
+    proxy.chat(SYSTEM, USER)
+    proxy.now += CLEANUP + 1
+    proxy.api.answers[b"POST"] = Reply(429, b"")
+    assert proxy.chat(SYSTEM, USER | {"content": LONG}) == ("cache_failed", None)
+    assert (proxy.calls, len(proxy.kept)) == ([CREATE], 1)
 
 
 def test_a_clock_set_back_makes_nothing_last_for_ever() -> None:
@@ -432,6 +462,43 @@ def test_an_endpoint_without_caching_is_left_alone_for_ten_minutes() -> None:
     proxy.now += 1
     assert proxy.chat(SYSTEM, USER) == (MADE, "cache-2")
     assert proxy.effects.tables[OFF_TABLE] == {}
+
+
+def test_a_wrong_path_switches_nothing_off_at_the_right_one() -> None:
+    """One client with a wrong base URL would take caching from all the others."""
+    proxy = Proxy()
+    proxy.api.answers[b"POST"] = Reply(404, b"method not found")
+    assert proxy.chat(SYSTEM, USER, path=b"/bad/v1/chat/completions") == ("cache_unavailable", None)
+    del proxy.api.answers[b"POST"]
+    assert proxy.chat(SYSTEM, USER) == (MADE, "cache-1")
+    assert proxy.chat(SYSTEM, USER, path=b"/bad/v1/chat/completions") == NOTHING
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate, gzip"])
+def test_an_encoded_reply_is_read(coding: str) -> None:
+    """None is asked for; a gateway may encode all the same."""
+    body = b'{"id":"cache-9","status":"pending"}'
+    body = gzip.compress(zlib.compress(body) if "deflate" in coding else body)
+    proxy = Proxy()
+    proxy.api.answers[b"POST"] = Reply(200, body, coding)
+    one = proxy.open()
+    out = proxy.effects.run(one.prepare(proxy.asked([SYSTEM, USER])), WHO)
+    assert (one.flags, line_of(out, b"X-Msh-Context-Cache")) == ((MADE,), "cache-9")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, gzip.compress(b'{"id":"cache-9","x":"' + bytes([97]) * (17 << 20) + b'"}'), "gzip"),
+        Reply(200, b'{"id":"cache-9"}', "gzip"), Reply(200, b'{"id":"cache-9"', "x"),
+    ],
+    ids=["too large", "not encoded", "unknown coding"],
+)  # fmt: skip
+def test_a_reply_that_cannot_be_decoded_is_none_of_use(reply: Reply) -> None:
+    """What blows up is not held."""
+    proxy = Proxy()
+    proxy.api.answers[b"POST"] = reply
+    assert proxy.chat(SYSTEM, USER) == ("cache_failed", None)
 
 
 def test_an_endpoint_that_lost_its_caching_is_found_out_by_asking() -> None:

@@ -13,6 +13,7 @@ from moonpalace.wire.http1 import parse_response_head
 from moonpalace.wire.merge import Merged, merge
 
 Json = dict[str, Any]
+STOP = {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 START = {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": []}}
 
 
@@ -22,15 +23,15 @@ def chunk(delta: Any = None, index: Any = 0, **more: Any) -> Json:
 
 def test_the_body_is_compact_json_in_utf_8() -> None:
     """Shorter than what the API sends, and what every reader takes."""
-    body, trouble = body_of(merge([chunk({"content": "你\n"})]))
-    choice = '{"index":0,"message":{"content":"你\\n"},"finish_reason":null}'
+    body, trouble = body_of(merge([chunk({"content": "你\n"}), STOP]))
+    choice = '{"index":0,"message":{"content":"你\\n"},"finish_reason":"stop"}'
     expected = '{"id":"c","object":"chat.completion","choices":[' + choice + "]}"
     assert (expected, "") == (body.decode(), trouble)
 
 
 def test_a_character_in_two_halves_is_joined() -> None:
     """A stream may cut between two surrogates; together they are a character, alone one stays an escape."""
-    body, _ = body_of(merge([chunk({"content": text}) for text in ("\ud83d", "\ude00", "\ud83d")]))
+    body, _ = body_of(merge([*(chunk({"content": text}) for text in ("\ud83d", "\ude00", "\ud83d")), STOP]))
     assert json.loads(body)["choices"][0]["message"]["content"] == "😀\ud83d"
     assert body.isascii()
 
@@ -38,7 +39,7 @@ def test_a_character_in_two_halves_is_joined() -> None:
 def test_tool_calls_are_numbered() -> None:
     """As this vendor has them, unstreamed too."""
     call = {"id": "f:0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    body, _ = body_of(merge([chunk({"tool_calls": [{"index": place, **call} for place in (5, 2)]})]))
+    body, _ = body_of(merge([chunk({"tool_calls": [{"index": place, **call} for place in (5, 2)]}), STOP]))
     assert [{"index": 0, **call}, {"index": 1, **call}] == json.loads(body)["choices"][0]["message"]["tool_calls"]
 
 
@@ -124,7 +125,11 @@ def test_a_message_without_its_start_is_none() -> None:
 
 def test_what_is_odd_and_complete_is_an_answer() -> None:
     """An id that changes, an event of a new type, members that nobody knows."""
-    events = [chunk({"content": "a", "new": "1"}), {**chunk({"content": "b", "new": "2"}), "id": "d", "newer": []}]
+    events = [
+        chunk({"content": "a", "new": "1"}),
+        {**chunk({"content": "b", "new": "2"}), "id": "d", "newer": []},
+        STOP,
+    ]
     merged = merge(events)
     assert merged.notes
     body, trouble = body_of(merged)
@@ -137,7 +142,10 @@ def test_what_nests_too_deep_is_none() -> None:
     value: Any = []
     for _ in range(5000):
         value = [value]
-    assert body_of(merge([chunk({"content": "a", "x": value})])) == (b"", "the answer nests too deep to be written")
+    assert body_of(merge([chunk({"content": "a", "x": value}), STOP])) == (
+        b"",
+        "the answer nests too deep to be written",
+    )
 
 
 def test_the_head_speaks_of_the_new_body() -> None:

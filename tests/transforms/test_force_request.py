@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonpalace.transforms.force_request import FORCED, STREAMS, UNFIT, force
+from moonpalace.transforms.force_request import FORCED, STREAMS, UNFIT, choices_asked, force
 
 USAGE = b'"stream_options":{"include_usage":true}'
 KEYS = st.sampled_from(["stream", "stream_options", "messages", "a b", "你", '"', "\\", "\ud83d", "\x00"]) | st.text()
@@ -132,3 +132,30 @@ def test_a_body_made_of_marks_costs_one_pass() -> None:
     marks = b"".join([b"<%d>" % number for number in range(200_000)])
     body = b'{"messages":"\\ud83d' + marks + b'"}'
     assert force(body, usage=False) == (FORCED, body[:-1] + b',"stream":true}')
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"{}", 1),
+        (b'{"n":2}', 2),
+        (b'{"n": 3, "messages": [{"n": 7}]}', 3),
+        (b'{"n":2,"n":4}', 4),
+        (b'{"n":2.0}', 2),
+        (b'{"n":128,"a":"\\ud83d"}', 128),
+        (b'{"n":null}', 1),
+        (b'{"n":true}', 1),
+        (b'{"n":0}', 1),
+        (b'{"n":-1}', 1),
+        (b'{"n":1.5}', 1),
+        (b'{"n":"2"}', 1),
+        (b'{"n":[2]}', 1),
+        (b'{"messages":[{"n":7}]}', 1),
+        (b'["n"]', 1),
+        (b'"n"', 1),
+        (b'{"n":2', 1),
+    ],
+)
+def test_the_choices_that_are_asked_for_are_counted(body: bytes, expected: int) -> None:
+    """What says nothing that can be understood asks for one, as the API has it."""
+    assert choices_asked(body) == expected

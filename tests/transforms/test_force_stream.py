@@ -398,13 +398,15 @@ def test_nothing_counts_behind_the_end_mark(end: Failure | None) -> None:
         ((*HELLO, TOTAL), False, None, True),
         (HELLO, False, None, True),
         (HELLO, True, None, True),
-        (HELLO[:3], True, None, True),
+        (HELLO[:3], True, None, False),
         ((*HELLO, TOTAL), True, BROKEN, True),
         ((*HELLO, TOTAL), False, BROKEN, True),
         ((*HELLO, encode(TOTAL).join([b"data: ", b""])), False, None, True),
         ((*HELLO, TOTAL, b"data: [DON"), False, None, True),
         ((*HELLO, TOTAL, b"data: [DON"), False, BROKEN, True),
         ((*HELLO, TOTAL, b"data: [DONE]"), False, BROKEN, True),
+        ((*HELLO, TOTAL, b"data: [DONE] \t\n\n"), False, BROKEN, True),
+        ((*HELLO, TOTAL, b"data:  [DONE]\r\n\r\n"), False, None, True),
         ((*HELLO, b"dat"), False, None, True),
         (HELLO, False, BROKEN, False),
         (HELLO[:3], False, None, False),
@@ -420,7 +422,8 @@ def test_nothing_counts_behind_the_end_mark(end: Failure | None) -> None:
     ids=[
         "in order, without the mark", "without usage", "the mark, no usage", "the mark, no reason",
         "broken behind the mark", "broken before the mark", "the last blank line is missing", "half a mark",
-        "broken within the mark", "broken behind a mark without its blank line", "half a line",
+        "broken within the mark", "broken behind a mark without its blank line",
+        "a mark with blanks", "blanks before the mark", "half a line",
         "broken before usage", "in order, not finished", "ended within usage", "broken within an event",
         "one choice not finished", "a fault before the mark", "the mark alone", "nothing", "usage alone", "no kind",
     ],
@@ -437,6 +440,58 @@ def test_what_is_whole_is_told_from_what_is_not(
     else:
         assert (found.status, found.body) == (None, b"")
         assert found.end is not None and found.end.message.endswith(KEPT)
+
+
+BOTH = (chunk(content="A"), chunk(1, content="B"), chunk(0, "stop"), chunk(1, "stop"))
+CUT = {**chunk(), "choices": [], "usage": USAGE | {"estimated": True}}
+
+
+@pytest.mark.parametrize(
+    ("values", "done", "words"),
+    [
+        (BOTH, True, ""),
+        (BOTH, False, ""),
+        ((*BOTH[:3], CUT), True, "1 of 2"),
+        ((BOTH[0], BOTH[2], CUT), True, ""),
+        ((BOTH[0], BOTH[2]), False, "1 of 2"),
+        ((BOTH[0], BOTH[2]), True, "1 of 2"),
+        ((BOTH[1], BOTH[3]), True, "1 of 2"),
+        ((BOTH[1], chunk(2, content="C"), BOTH[3], chunk(2, "stop")), True, "2 of 2"),
+        (BOTH[:3], True, "1 of 2"),
+        (BOTH[:2], True, "0 of 2"),
+        ((*BOTH, chunk(2, content="C")), True, "2 of 3"),
+    ],
+    ids=[
+        "both", "both, no mark", "cut within the second", "cut in the first, before the second", "the first alone",
+        "the first alone, with the mark", "the second alone", "other ones", "one unfinished", "none finished",
+        "one more that is unfinished",
+    ],
+)  # fmt: skip
+def test_every_choice_that_was_asked_for_must_be_there(values: tuple[Any, ...], done: bool, words: str) -> None:
+    """A client that asked for two reads two. What was cut for repeating itself has those that had begun."""
+    found = delivered(Passage([forcing(body=b'{"n":2}')]), SSE, [stream(*values, done=done)])
+    assert (found.status is None) is bool(words)
+    if words:
+        assert found.end is not None and found.end.kind == "protocol"
+        assert f"the stream ended with {words}" in found.end.message
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_choices_without_an_index_are_told_apart_by_nothing(n: int) -> None:
+    """Two texts would be mixed; where only one was asked for it is that one."""
+    bare = [{"object": "chat.completion.chunk", "choices": [{"delta": {"content": text}}]} for text in "AB"]
+    end = {"object": "chat.completion.chunk", "choices": [{"delta": {}, "finish_reason": "stop"}]}
+    found = delivered(Passage([forcing(body=b'{"n":%d}' % n)]), SSE, [stream(*bare, end)])
+    if n == 1:
+        assert found.json["choices"][0]["message"]["content"] == "AB"
+    else:
+        assert found.end is not None and "(choice_without_index)" in found.end.message
+
+
+def test_an_id_that_changes_is_no_reason() -> None:
+    """Some gateways make a new one for each chunk; a client that streams would put them together, too."""
+    events = [{**event, "id": f"c{number}"} for number, event in enumerate(HELLO)]
+    assert answer(*events, {**TOTAL, "id": "c9"}).json == WHOLE | {"id": "c0"}
 
 
 def test_a_failure_keeps_what_it_was() -> None:
@@ -508,7 +563,19 @@ def test_a_stream_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         given = [unit for _ in range(1000 // len(piece) + 1) for unit in passage.body(piece)]
         (unit,) = given
         assert isinstance(unit, Abort) and unit.failure.kind == "limit"
-        assert unit.failure.message.startswith("the stream is longer than 256 MiB; ")
+        assert unit.failure.message.startswith("the stream is too large to be held (128 MiB); ")
+
+
+@pytest.mark.parametrize("size", [1, 10, 1000])
+def test_a_stream_of_many_small_values_is_given_up_sooner(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Each takes many times its bytes. Within one event, before it is read."""
+    monkeypatch.setattr(force_stream, "LONGEST", 5000)
+    passage = Passage([forcing()])
+    assert passage.starts()
+    passage.head(parse_response_head(SSE))
+    data = b'data: {"choices":[{"index":0,"delta":{"content":[' + b"{}," * 150
+    given = [unit for at in range(0, len(data), size) for unit in passage.body(data[at : at + size])]
+    assert [type(unit) for unit in given] == [Abort]
 
 
 # --- errors, and what is no stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from moonpalace.core.exchange import Failure, Stage
+from moonpalace.testing import kimi_shapes as kimi
 from moonpalace.testing.effects import Effects
 from moonpalace.testing.program import clean_environment
-from moonpalace.transforms import pipeline
+from moonpalace.transforms import pipeline, units
 from moonpalace.transforms.base import (
     Abort,
     Asked,
@@ -407,3 +409,77 @@ def test_a_session_begins_with_nothing_said() -> None:
     first.flag("one")
     first.flag("one")
     assert (first.flags, second.flags, Session.flags) == (("one",), (), ())
+
+
+# --- answers that come out in slices, or cannot be looked into
+
+GZIP = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+
+
+def _forced() -> Passage:
+    """An exchange that force-stream has a part in."""
+    passage = Pipeline(TransformSettings(force_stream=True)).open(CHAT)
+    assert passage is not None
+    Effects().run(passage.prepare(Asked(b"POST", CHAT.path, b'{"messages":[]}')), b"")
+    assert passage.starts()
+    return passage
+
+
+def test_slices_go_through_the_sessions_until_one_ends_the_answer() -> None:
+    """Then nothing is decoded any more."""
+
+    class Ends(Session):
+        wants_answer = True
+        fed = 0
+
+        def feed(self, units: Sequence[Unit]) -> Sequence[Unit]:
+            self.fed += 1
+            return [*units, End()] if self.fed == 3 else units
+
+    session = Ends()
+    passage = Passage([session])
+    passage.starts()
+    assert passage.head(parse_response_head(GZIP)) == []
+    passage.body(gzip.compress(b": " + b"x" * 10_000_000))
+    assert passage.told.pending and session.fed == 1
+    assert type(passage.more()[-1]) is not End and passage.told.pending
+    assert type(passage.more()[-1]) is End and not passage.told.pending
+    assert (list(passage.more()), session.fed) == ([], 3)
+
+
+def test_a_forced_stream_under_the_name_of_a_coding_goes_through_as_it_came() -> None:
+    """It could not be read: the client gets what the API gave."""
+    passage = _forced()
+    assert list(passage.head(parse_response_head(GZIP))) == []
+    head, data = passage.body(b"data: 1\n\n")
+    assert isinstance(head, Head) and isinstance(data, Data)
+    assert (head.streams, head.drop, head.length, data.raw) == (False, frozenset(), None, b"data: 1\n\n")
+    (more,) = passage.body(b"data: 2\n\n")
+    assert isinstance(more, Data) and [type(unit) for unit in passage.end()] == [End]
+
+
+@pytest.mark.parametrize("tail", [b"x" * 200_000, b"\ndata: x" * 2000], ids=["line", "lines"])
+def test_a_forced_stream_with_an_event_that_is_too_long_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tail: bytes
+) -> None:
+    """Though all the rest of it makes an answer: what the event said would be missing there."""
+    monkeypatch.setattr(units, "LONGEST", 100_000)
+    passage = _forced()
+    passage.head(TOLD)
+    assert list(passage.body(b"".join(kimi.chat_events()[:-1]))) == []
+    (abort,) = passage.body(b"data: " + tail)
+    assert isinstance(abort, Abort) and (abort.failure.kind, abort.failure.stage) == ("limit", Stage.READ_BODY)
+    assert list(passage.body(b"\n\ndata: [DONE]\n\n")) == list(passage.end()) == []
+    assert "not_watched" not in passage.close()[0]
+
+
+def test_an_event_that_is_too_long_is_told_by_a_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream goes on, and whoever watched it does not any more."""
+    monkeypatch.setattr(units, "LONGEST", 100_000)
+    passage = Pipeline(TransformSettings(detect_repeat=True)).open(CHAT)
+    assert passage is not None and passage.starts()
+    passage.head(TOLD)
+    long = b"data: " + b"x" * 200_000
+    assert [unit.raw for unit in passage.body(long) if isinstance(unit, Event)] == [long]
+    assert [type(unit) for unit in [*passage.body(b"\n\ndata: 1\n\n"), *passage.end()]] == [Event, End]
+    assert passage.close()[0] == ("not_watched",)

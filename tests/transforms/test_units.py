@@ -1,4 +1,7 @@
-"""The answer as units: whatever the chunking and the coding, the same bytes and the same events, and none held back."""
+"""The answer as units: whatever the chunking and the coding, the same bytes and the same events, and none held back.
+
+What comes out in slices is taken whole here (`fed`), but where the slices are what is looked at.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from hypothesis import strategies as st
 
 from moonpalace.core.exchange import Failure, Stage
 from moonpalace.testing import kimi_shapes as kimi
+from moonpalace.transforms import units as units_module
 from moonpalace.transforms.base import Abort, Data, End, Event, Head, Unit
-from moonpalace.transforms.units import DONE, INVALID, Told, is_stream
+from moonpalace.transforms.units import DONE, INVALID, OF_THE_BYTES, SLICE, Told, is_stream
 from moonpalace.wire.codecs import zstd
 from moonpalace.wire.http1 import parse_response_head
 from moonpalace.wire.sse import read_events
@@ -40,9 +44,34 @@ def told(*lines: bytes, status: bytes = b"200 OK") -> tuple[Told, Head]:
 
 def stream(coding: str | None = None) -> Told:
     """A stream in that coding."""
-    made, head = told(SSE, *([f"Content-Encoding: {coding}".encode()] if coding else []))
+    if coding is not None:
+        return coded(SSE, f"Content-Encoding: {coding}".encode())
+    made, head = told(SSE)
     assert head.streams
     return made
+
+
+def coded(*lines: bytes) -> Told:
+    """A stream with a coding: its head waits for what can be decoded."""
+    made = Told()
+    block = b"HTTP/1.1 200 OK\r\n%b" % b"".join(line + b"\r\n" for line in lines)
+    assert made.head(parse_response_head(block)) == []
+    return made
+
+
+def fed(made: Told, data: bytes) -> list[Unit]:
+    """All units of a piece, slice for slice."""
+    units = made.body(data)
+    while made.pending:
+        units += made.more()
+    return units
+
+
+def the_head(units: Sequence[Unit]) -> Head:
+    """The head: it comes first, and once."""
+    assert [at for at, unit in enumerate(units) if isinstance(unit, Head)] == [0]
+    assert isinstance(units[0], Head)
+    return units[0]
 
 
 def cut(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
@@ -70,7 +99,7 @@ def through(body: bytes, sizes: Sequence[int] = (), coding: str | None = None) -
     """All units of a body that came in such pieces."""
     made, units = stream(coding), []
     for piece in cut(body, sizes):
-        units += made.body(piece)
+        units += fed(made, piece)
     return units + made.end()
 
 
@@ -148,12 +177,12 @@ def test_all_that_can_be_decoded_goes_on_at_once(size: int) -> None:
     for event in kimi.chat_events():
         packed = coder.compress(event) + coder.flush(zlib.Z_SYNC_FLUSH)
         whole += packed
-        units = [unit for piece in cut(packed, [size] * len(packed)) for unit in made.body(piece)]
+        units = [unit for piece in cut(packed, [size] * len(packed)) for unit in fed(made, piece)]
         assert raw(units) == event
         assert [data for _, data, _, _ in events(units)] == [event[6:-2]]
     other, plain = stream("gzip"), zlib.decompressobj(31)
     for at in range(len(whole)):  # as soon as any decoder could have it
-        assert raw(other.body(whole[at : at + 1])) == plain.decompress(whole[at : at + 1])
+        assert raw(fed(other, whole[at : at + 1])) == plain.decompress(whole[at : at + 1])
 
 
 # --- heads
@@ -195,8 +224,9 @@ def test_a_stream_is_known_by_its_type(kind: bytes, status: bytes) -> None:
 
 def test_a_coded_stream_loses_its_coding_and_its_length() -> None:
     """What is put into it could not be told in the coding, and the length was that of the coded bytes."""
-    _, head = told(SSE, b"Content-Encoding: identity", b"content-encoding: gzip", b"Content-Length: 9")
-    assert head.streams and head.drop == {b"content-encoding", b"content-length"}
+    lines = [SSE, b"Content-Encoding: identity", b"content-encoding: gzip", b"Content-Length: 9"]
+    head = the_head(fed(coded(*lines), gzip.compress(WHOLE)))
+    assert head.streams and head.drop == {b"content-encoding", b"content-length"} | OF_THE_BYTES
     _, head = told(SSE, b"Content-Encoding: identity", b"Content-Length: 9")
     assert head.streams and head.drop == {b"content-length"}  # it may get another end
 
@@ -328,10 +358,10 @@ def test_a_stream_that_ends_between_events_has_no_more(body: bytes) -> None:
 def test_a_coding_that_ends_early_is_no_whole_answer(name: str) -> None:
     """What could be decoded went on; then the client must not take it for whole."""
     coding, code = CODERS[name]
-    packed = code(WHOLE)
+    packed = code(WHOLE * 400)  # more than a block, for what a block gives comes at its end
     made = stream(coding)
-    units = made.body(packed[: len(packed) - 9])
-    assert WHOLE.startswith(raw(units))
+    units = fed(made, packed[: len(packed) - 9])
+    assert raw(units) and (WHOLE * 400).startswith(raw(units))
     (abort,) = made.end()
     assert isinstance(abort, Abort) and abort.failure.stage == Stage.DECODE
     assert (abort.failure.kind, abort.failure.raw) == ("encoding", None)
@@ -347,7 +377,7 @@ def test_a_broken_coding_ends_the_answer_where_it_breaks(name: str) -> None:
     packed[len(packed) // 2 : len(packed) // 2 + 40] = b"\xff" * 40
     made, units = stream(coding), []
     for piece in cut(bytes(packed), [50] * len(packed)):
-        units += made.body(piece)
+        units += fed(made, piece)
         if units and type(units[-1]) is Abort:
             break
     else:
@@ -359,16 +389,85 @@ def test_a_broken_coding_ends_the_answer_where_it_breaks(name: str) -> None:
 def test_what_breaks_off_keeps_its_own_failure() -> None:
     """That the coding lacks its end too says nothing new."""
     made = stream("gzip")
-    made.body(gzip.compress(WHOLE)[:40])
+    fed(made, gzip.compress(WHOLE)[:40])
     *rest, abort = made.failed(BROKEN)
     assert isinstance(abort, Abort) and abort.failure is BROKEN
     assert all(isinstance(unit, Event) and unit.raw == b"" for unit in rest)
 
 
-def test_plain_text_under_the_name_of_a_coding_ends_the_answer() -> None:
-    """A server that forgets to compress: its clients cannot read it either."""
-    (abort,) = stream("gzip").body(b"data: 1\n\n")
-    assert isinstance(abort, Abort) and "invalid" in abort.failure.message
+# --- codings that are none
+
+
+DAMAGED = {
+    "plain text": ("gzip", WHOLE),
+    "plain text as zstd": ("zstd", WHOLE),
+    "plain text as two": ("gzip, br", WHOLE),
+    "a head, then garbage": ("gzip", gzip.compress(WHOLE)[:10] + b"\xff" * 40),
+    "a head alone": ("gzip", gzip.compress(WHOLE)[:10]),
+    "the first byte": ("gzip", b"\x1f"),
+    "more than is waited for": ("gzip", gzip.compress(b"") * 60_000 + gzip.compress(WHOLE)),
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096])
+@pytest.mark.parametrize("name", list(DAMAGED))
+def test_what_cannot_be_decoded_from_its_first_byte_on_goes_through_as_it_came(name: str, size: int) -> None:
+    """A server that forgets to compress: what its client gets without us it gets with us too, its head unchanged."""
+    coding, body = DAMAGED[name]
+    size = max(size, len(body) // 1000)
+    made, units = stream(coding), []
+    for piece in cut(body, [size] * (len(body) // size)):
+        units += fed(made, piece)
+    units += made.end()
+    head = the_head(units)
+    assert (head.streams, head.drop, head.add, head.length) == (False, frozenset(), (), None)
+    assert {type(unit) for unit in units[1:-1]} == {Data} and type(units[-1]) is End
+    assert raw(units) == body
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_the_head_goes_on_with_the_first_decoded_byte(coding: str) -> None:
+    """Not before, for it may be another; and not later, for the client waits."""
+    packed = CODERS[coding][1](WHOLE)
+    made = stream(coding)
+    for at in range(len(packed)):
+        units = fed(made, packed[at : at + 1])
+        if units:
+            assert the_head(units).streams and raw(units)
+            break
+    assert not any(isinstance(unit, Head) for unit in fed(made, packed[at + 1 :]))
+
+
+def test_a_coding_that_ends_before_it_gave_a_byte_is_no_answer_for_who_keeps_it_back() -> None:
+    """The client wants another form of it: as it came it is of no use."""
+    made = stream("gzip")
+    made.must_see = True
+    assert made.body(gzip.compress(WHOLE)[:10]) == []
+    (abort,) = made.end()
+    assert isinstance(abort, Abort) and "truncated" in abort.failure.message
+
+
+def test_a_coded_stream_without_a_byte_is_an_empty_stream() -> None:
+    """There is nothing that could not be decoded."""
+    units = stream("gzip").end()
+    assert the_head(units).streams and [type(unit) for unit in units[1:]] == [End]
+
+
+def test_what_breaks_off_before_anything_could_be_decoded_is_a_failure() -> None:
+    """The client has no head yet: it can be told so."""
+    made = stream("gzip")
+    assert made.body(gzip.compress(WHOLE)[:10]) == []
+    (abort,) = made.failed(BROKEN)
+    assert isinstance(abort, Abort) and abort.failure is BROKEN
+
+
+def test_lines_that_speak_of_the_encoded_bytes_go_with_them() -> None:
+    """A client that checks the digest would take the decoded stream for a forged one."""
+    lines = [SSE, b"Content-Encoding: gzip", b'ETag: "1"', b"Content-MD5: x", b"Digest: x", b"X-Other: 1"]
+    head = the_head(fed(coded(*lines), gzip.compress(WHOLE)))
+    left = [line.partition(b":")[0] for line in head.told.lines if line.partition(b":")[0].lower() not in head.drop]
+    assert left == [b"Content-Type", b"X-Other"]
+    assert {b"etag", b"content-md5", b"digest", b"content-digest", b"repr-digest"} == OF_THE_BYTES
 
 
 def test_a_second_member_belongs_to_the_stream() -> None:
@@ -398,19 +497,91 @@ def test_a_long_event_costs_what_its_bytes_cost() -> None:
     assert seconds(64 * MIB) < 16 * 6 * small + 0.5
 
 
-def test_what_is_decoded_comes_in_bounded_pieces() -> None:
-    """A few bytes on the wire may be many decoded: no unit holds more than a mebibyte of them."""
+def test_what_is_decoded_comes_in_slices() -> None:
+    """A few bytes on the wire may be many decoded: each step gives some, and what comes meanwhile waits."""
+    made, whole = stream("gzip"), b": " + b"x" * 20 * MIB + b"\n\n"
+    packed = gzip.compress(whole)
+    slices = [made.body(packed[:9_000])]
+    assert made.pending
+    assert made.body(packed[9_000:]) == []  # its turn comes
+    while made.pending:
+        slices.append(made.more())
+    assert b"".join(map(raw, slices)) == whole and max(len(raw(units)) for units in slices) <= SLICE
+    assert [type(unit) for unit in made.end()] == [End]
+
+
+def test_nothing_is_pending_once_nobody_needs_it() -> None:
+    """Not even the memory."""
     made = stream("gzip")
-    units = made.body(gzip.compress(b": " + b"x" * 20 * MIB + b"\n\n"))
-    assert len(raw(units)) == 20 * MIB + 4 and max(len(unit.raw) for unit in units if isinstance(unit, Event)) <= MIB
+    made.body(gzip.compress(b": " + b"x" * MIB))
+    assert made.pending
+    made.stop()
+    assert not made.pending and made.more() == []
+
+
+@pytest.mark.parametrize("coding", [None, "gzip", "br", "zstd"])
+def test_a_usual_stream_never_leaves_anything_pending(coding: str | None) -> None:
+    """Small reads are given whole, as they come."""
+    made, packed = stream(coding), CODERS[coding][1](WHOLE) if coding else WHOLE
+    for piece in cut(packed, [100] * len(packed)):
+        made.body(piece)
+        assert not made.pending
 
 
 def test_what_blows_up_is_not_decoded_for_ever() -> None:
     """A chain of two reaches ratios that one coding cannot; an answer never needs them."""
     packed = gzip.compress(gzip.compress(b"\n" * 32 * MIB, 9), 9)
-    units = stream("gzip, gzip").body(packed)
+    units = fed(stream("gzip, gzip"), packed)
     assert type(units[-1]) is Abort and "bomb" in units[-1].failure.message
     assert len(raw(units)) <= max(MIB, 2000 * len(packed))
+
+
+TOO_LONG = {
+    "one line": [b"data: ", *[b"x" * 10_000] * 20],
+    "many lines": [b"data: x\n" * 500] * 5,
+    "many lines with CR and LF": [b"data: x\r\n" * 500] * 8,
+    "another field": [b"event: ", *[b"x" * 10_000] * 20],
+    "a whole one before": [b"data: 1\n\ndata: ", *[b"x" * 10_000] * 20],
+}
+REST = b"\n\ndata: 2\n\n"
+
+
+@pytest.mark.parametrize("name", list(TOO_LONG))
+def test_an_event_that_is_too_long_goes_through_and_nothing_after_it_is_looked_at(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see it whole would take any amount of memory. What its lines cost counts: they may be short."""
+    monkeypatch.setattr(units_module, "LONGEST", 100_000)
+    made, units = stream(), []
+    for piece in TOO_LONG[name]:
+        units += made.body(piece)
+    assert made.unwatched
+    units += made.body(REST) + made.end()
+    assert raw(units) == b"".join(TOO_LONG[name]) + REST
+    assert [data for _, data, _, _ in events(units)] == [b"1"] * (name == "a whole one before")
+    assert type(units[-1]) is End
+
+
+def test_what_is_not_kept_makes_no_event_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API may send comments for hours, each event among many."""
+    monkeypatch.setattr(units_module, "LONGEST", 100_000)
+    made = stream()
+    for _ in range(30):
+        made.body(b": keep-alive\n\n" * 400)
+        made.body(b"data: 1")
+        made.body(b"x\n\n" + b"data: 2\n\n" * 5000)
+    assert not made.unwatched
+    assert events(made.body(b"data: 3\n\n")) == [("message", b"3", 3, False)]
+
+
+def test_who_keeps_the_answer_back_gets_no_stream_with_a_part_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not looked at would be missing in what it makes of it."""
+    monkeypatch.setattr(units_module, "LONGEST", 100_000)
+    made = stream()
+    made.must_see = True
+    event, abort = made.body(b"data: " + b"x" * 200_000)
+    assert isinstance(event, Event) and isinstance(abort, Abort)
+    assert (abort.failure.stage, abort.failure.kind, made.unwatched) == (Stage.READ_BODY, "limit", False)
 
 
 def test_json_is_read_once_for_all() -> None:

@@ -461,6 +461,23 @@ def test_no_bytes_raise(content_type: str | None, rubbish: bytes, at: int, path:
         read_request(content_type, broken)
 
 
+def test_what_is_merged_for_the_eye_holds_no_key() -> None:
+    """Split over two events, no search in the stream has found it."""
+    key = "sk-canarycanarycanary0123456789"
+    data = sse(chunk(content=key[:9]), chunk("stop", content=key[9:]))
+    for compact in (False, True):
+        text = merged(SSE, data, compact=compact)
+        assert text is not None and b"[redacted]" in text and key.encode() not in text
+
+
+@pytest.mark.parametrize("mark", [b"[DONE]", b"[DONE] ", b" [DONE]\t"])
+def test_blanks_around_the_end_mark_are_no_matter(mark: bytes) -> None:
+    """Clients strip them."""
+    answer = read_answer(SSE, sse(chunk("stop", content="a")).split(b"data: [DONE]")[0] + b"data: " + mark + b"\n\n")
+    assert answer is not None and answer.marked
+    assert not {"sse_no_done", "json_invalid"} & set(answer.flags)
+
+
 def test_a_stream_is_merged_as_readable_json() -> None:
     """For the eye: indented, Chinese kept, a lone surrogate as its escape."""
     text = merged(

@@ -154,3 +154,12 @@ def test_the_cost_of_a_large_event_in_small_chunks_is_linear() -> None:
     (event,) = reader.feed(b"\n\n")
     assert len(event.data) == 16 << 20
     assert time.perf_counter() - begun < 10
+
+
+def test_what_is_kept_for_an_event_that_is_not_whole_can_be_told() -> None:
+    """Comments are not; once the event is whole nothing is."""
+    reader = EventReader()
+    assert reader.feed(b": " + b"x" * 999 + b"\n") == [] and reader.held() == 0
+    reader.feed(b"data: 12345\ndata:\ndata: 67")
+    assert (reader.held(), reader.held(64)) == (5 + len(b"data: 67"), 5 + len(b"data: 67") + 2 * 64)
+    assert len(reader.feed(b"\n\n")) == 1 and reader.held(64) == 0

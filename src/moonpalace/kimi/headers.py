@@ -18,6 +18,7 @@ from ..core.headers import Headers
 
 _LONGEST = 1024
 _MOST_DIGITS = 15
+TOKEN_SAVED = b"msh-context-cache-token-saved"
 _NAMES = frozenset(
     (
         b"msh-request-id",
@@ -27,7 +28,6 @@ _NAMES = frozenset(
         b"msh-gid",
         b"server-timing",
         b"msh-context-cache-id",
-        b"msh-context-cache-token-saved",
     )
 )
 
@@ -41,7 +41,6 @@ class MshHeaders:
     group_id: str | None = None
     server_timing_ms: float | None = None
     context_cache_id: str | None = None
-    cached_tokens: int | None = None
 
 
 _NONE = MshHeaders()
@@ -64,20 +63,21 @@ def read_headers(headers: Headers) -> MshHeaders:
         _text(get(b"msh-gid")),
         _timing(get(b"server-timing")),
         _text(get(b"msh-context-cache-id")),
-        _count(get(b"msh-context-cache-token-saved")),
     )
+
+
+def cached_tokens(headers: Headers) -> int | None:
+    """What rule 4 says of these lines; None without such a line, or where it is no count."""
+    value = headers.get(TOKEN_SAVED)
+    if value is None or len(value) > _MOST_DIGITS or not value.isdigit():
+        return None
+    return int(value)
 
 
 def _text(value: bytes | None) -> str | None:
     if not value or len(value) > _LONGEST:
         return None
     return value.decode("utf-8", "replace").strip() or None
-
-
-def _count(value: bytes | None) -> int | None:
-    if not value or len(value) > _MOST_DIGITS or not value.isdigit():
-        return None
-    return int(value)
 
 
 def _timing(value: bytes | None) -> float | None:

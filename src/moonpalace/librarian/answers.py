@@ -5,7 +5,8 @@
 3. `tpot` = (end of the body - first token) / (completion tokens - 1); streams only, and from two tokens on.
 4. `tokens_per_second` = completion tokens / (end of the body - first token) of a stream; of an unstreamed answer
    completion tokens / latency. No figure is given where its divisor is 0: there is no infinity on record.
-5. Of a stream that the proxy cut the API never told the usage: it is the estimate that the client got, and says so.
+5. A text that is put together here may show a key that its pieces hid: `clean` takes it out (see `librarian.clean`).
+6. Of a stream that the proxy cut the API never told the usage: it is the estimate that the client got, and says so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..wire.answers.answer import Answer
 from ..wire.completion import read_answer, read_request
 from ..wire.encoding import decode_body
 from . import heads
+from .clean import Clean, without_keys
 from .heads import ToldHead
 from .open import Side
 
@@ -67,6 +69,14 @@ class Reading:
         self.request_text: bytes | None = None
         self.answer_text: bytes | None = None
 
+    def take_out_keys(self, clean: Clean) -> None:
+        """See rule 5. Cost: one search in each text."""
+        for name in ("request_text", "answer_text"):
+            text = getattr(self, name)
+            if text and b"sk-" in text and (cleaned := clean(text)) != text:
+                setattr(self, name, cleaned)
+                self.flags = (*self.flags, "redacted")
+
     def speeds(self, latency_ns: int | None) -> tuple[int | None, int | None, float | None]:
         """ttft, tpot, tokens per second. Units: nanoseconds, but for the last."""
         tokens = self.completion_tokens
@@ -95,13 +105,13 @@ def read(
     *,
     flags: tuple[str, ...] = (),
     repetition: tuple[float, int] | None = None,
+    clean: Clean = without_keys,
 ) -> Reading:
     """Read both bodies, and judge the answer. Never fails: what trips the analysis is flagged `not_understood`.
 
     `flags`: what the traffic side remarked on. `repetition`: threshold and least length, where that was to be detected.
     """
     found = Reading()
-    found.cached_tokens = head.cached_tokens
     try:
         if asked and asked_side is not None:
             if asked_encoding is not None:
@@ -115,11 +125,12 @@ def read(
             found.flags += problems
     except Exception:  # the librarian's loop must not end over one body: it is on record raw
         found.flags = (*found.flags, "not_understood")
+    found.take_out_keys(clean)
     return found
 
 
 def read_delivered(found: Reading, headers: bytes, body: bytes, path: str) -> None:
-    """Take the usage, by rule 5, from what the client got. Never fails.
+    """Take the usage, by rule 6, from what the client got. Never fails.
 
     Why only an estimate: without one, what stands there is the API's count of the stream's beginning.
     """
@@ -162,8 +173,7 @@ def _take(found: Reading, answer: Answer) -> None:
     if answer.model is not None:
         found.model = answer.model
     found.usage = answer.usage
-    if answer.cached_tokens is not None:
-        found.cached_tokens = answer.cached_tokens
+    found.cached_tokens = answer.cached_tokens
     found.finish_reason = answer.finish_reason
     found.completion_tokens = answer.completion_tokens
     if answer.flags:

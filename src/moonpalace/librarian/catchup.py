@@ -39,7 +39,7 @@ def take_in_dead_runs(home: Path, *, tell: Callable[[str], None] = lambda text: 
 
     store = SqliteWriter(home / FILE_NAME, busy_ms=2000, tell=tell)
     try:
-        taken = sum(take_in(run, store, tell) for run in dead)
+        taken = sum(take_in(run, store, tell, home) for run in dead)
         for orphan in orphans:
             _patiently(partial(store.interrupt, orphan))
     finally:
@@ -47,8 +47,9 @@ def take_in_dead_runs(home: Path, *, tell: Callable[[str], None] = lambda text: 
     return taken
 
 
-def take_in(run: Run, store: SqliteWriter, tell: Callable[[str], None]) -> int:
+def take_in(run: Run, store: SqliteWriter, tell: Callable[[str], None], home: Path) -> int:
     """Take in all of a dead run and remove its folder; 0 when somebody else is at it."""
+    from .clean import cleaner
     from .taker import Taker
 
     lock = FileLock(run.path / "take.lock")
@@ -60,7 +61,7 @@ def take_in(run: Run, store: SqliteWriter, tell: Callable[[str], None]) -> int:
     try:
         if runs.is_alive(run):
             return 0
-        taker = Taker(run, store)
+        taker = Taker(run, store, cleaner(home))
         try:
             while _patiently(taker.step) is not None:
                 pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..core.headers import unpack
-from ..kimi.headers import read_headers
+from ..kimi.headers import TOKEN_SAVED, cached_tokens, read_headers
 
 _KEEP = 256  # remembered lines of each sort; the memory is emptied when it is full
 _LONGEST = 8192
@@ -78,10 +78,10 @@ def told(block: bytes) -> ToldHead:
     encoding = _encoding(block, lower)
     if b"msh-" not in lower and b"server-timing" not in lower:
         return ToldHead(cut, full, encoding)
-    msh = read_headers(unpack(block))
-    return ToldHead(
-        cut, full, encoding, msh.request_id, msh.user_id, msh.group_id, msh.server_timing_ms, msh.cached_tokens
-    )
+    headers = unpack(block)
+    msh = read_headers(headers)
+    saved = cached_tokens(headers) if TOKEN_SAVED in lower else None
+    return ToldHead(cut, full, encoding, msh.request_id, msh.user_id, msh.group_id, msh.server_timing_ms, saved)
 
 
 def _value(block: bytes, lower: bytes, name: bytes) -> bytes | None:

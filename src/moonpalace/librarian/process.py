@@ -33,6 +33,7 @@ from ..store.sqlite import FILE_NAME, SqliteWriter, StoreBusy, StoreDamaged, bal
 from ..store.sqlite.rows import from_tuples
 from . import log
 from .catchup import discard, take_in_dead_runs
+from .clean import cleaner
 from .damage import TOLD, set_aside
 from .pace import Pace, journal_size
 from .sink import Sink
@@ -155,7 +156,7 @@ class _Librarian:
         else:
             self._store = SqliteWriter(self._home / FILE_NAME, tell=lambda text: self._log.offer([text]))
         if self._taker is None:
-            self._taker = Taker(self._run, self._store)
+            self._taker = Taker(self._run, self._store, cleaner(self._home))
         return self._taker
 
     def _set_aside(self, trouble: str) -> str:

@@ -32,6 +32,7 @@ from ..journal.records import (
 )
 from ..store import timeline
 from ..store.rows import START, Batch, Position
+from .clean import Clean, without_keys
 from .clocks import Clocks
 from .open import Open, Side
 from .story import in_flight, interrupted, raw, story, without_arrival
@@ -40,9 +41,10 @@ _MAX_INTERIM = 10
 
 
 class Recorder:
-    """Keeps the open exchanges of one run."""
+    """Keeps the open exchanges of one run. `clean` takes keys out of a text that was put together."""
 
-    def __init__(self, stored: Position = START) -> None:
+    def __init__(self, stored: Position = START, clean: Clean = without_keys) -> None:
+        self._clean = clean
         self._stored = stored
         self._open: dict[int, Open] = {}
         self._new: list[Open] = []
@@ -106,7 +108,7 @@ class Recorder:
         for x in self._open.values():
             try:
                 x.settle(None)
-                self._batch.ended.append(interrupted(x, self._repetition))
+                self._batch.ended.append(interrupted(x, self._repetition, self._clean))
             except Exception as error:
                 self._batch.ended.append(raw(x, None))
                 self.troubles.append(f"exchange {x.seq} is kept raw: {error!r}")
@@ -224,7 +226,7 @@ class Recorder:
             return
         try:
             x.settle(record.delivered)
-            self._batch.ended.append(story(x, record, self._repetition))
+            self._batch.ended.append(story(x, record, self._repetition, self._clean))
         except Exception as error:
             self._batch.ended.append(raw(x, record))
             self.troubles.append(f"exchange {record.seq} is kept raw: {error!r}")

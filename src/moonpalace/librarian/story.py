@@ -20,6 +20,7 @@ from ..store import timeline
 from ..store.rows import CONTENT, EXCHANGE, Row, Story
 from . import heads
 from .answers import Reading, read, read_delivered
+from .clean import Clean, without_keys
 from .open import Open, Side
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -34,20 +35,21 @@ _OWN_CALL = "own_call"
 _GONE = "the proxy process ended while this exchange was under way"
 
 
-def story(x: Open, end: Ended, repetition: Measure | None = None) -> Story:
-    """A finished exchange. `repetition`: by what it was to be detected."""
+def story(x: Open, end: Ended, repetition: Measure | None = None, clean: Clean = without_keys) -> Story:
+    """A finished exchange. `repetition`: by what it was to be detected; `clean` takes keys out of a text."""
     failure = _NO_FAILURE if not end.stage else (end.stage, end.kind, end.message, end.raw or None)
-    return _build(x, end.state, end.at_ns, end.delivered, failure, end.flags, repetition)
+    return _build(x, end.state, end.at_ns, end.delivered, failure, end.flags, repetition, clean)
 
 
-def interrupted(x: Open, repetition: Measure | None = None) -> Story:
+def interrupted(x: Open, repetition: Measure | None = None, clean: Clean = without_keys) -> Story:
     """An exchange whose traffic process is gone: everything known so far, and no latency."""
     told = x.sides[TOLD]
     stage = "read_request" if x.sent is None else "wait_headers" if x.told is None else "read_body"
-    delivered = told.size if told is not None else 0
+    # Whose client has no head yet is one that a transform holds back.
+    delivered = told.size if told is not None and x.delivered is not None else 0
     failure = (stage, "interrupted", _GONE, None)
     flags = (_OWN_CALL,) if x.arrived.peer == OWN_PEER else ()  # nobody was left to say so
-    return _build(x, State.INTERRUPTED.value, None, delivered, failure, flags, repetition)
+    return _build(x, State.INTERRUPTED.value, None, delivered, failure, flags, repetition, clean)
 
 
 def in_flight(x: Open) -> Story:
@@ -102,6 +104,7 @@ def _build(
     failure: Row,
     flags: tuple[str, ...],
     repetition: Measure | None,
+    clean: Clean,
 ) -> Story:
     arrived, told = x.arrived, x.told
     sides = x.sides
@@ -112,20 +115,19 @@ def _build(
     method, target, path, query = heads.start_line(arrived.start)
     asked_body = _NO_BODY if asked_side is None else _body(asked_side)
     told_body = _NO_BODY if told_side is None else _body(told_side)
+    own_status = None
     if told is None:
         status, reason = None, ""
         head = heads.NOTHING_TOLD
     else:
         status, reason = heads.status_line(told.start)
         head = heads.told(told.headers)
+        if x.delivered is not None and x.delivered.start != told.start:
+            own_status = _other_status(x.delivered.start, status)
     reading = read(
         asked_body[0], asked_type_full, asked_encoding, asked_side,
-        told_body[0], head, told_side, path, x.timeline, flags=flags, repetition=repetition,
+        told_body[0], head, told_side, path, x.timeline, flags=flags, repetition=repetition, clean=clean,
     )  # fmt: skip
-    own = x.delivered
-    own_status = None
-    if own is not None and told is not None and own.start != told.start:
-        own_status = _other_status(own.start, status)
     if CUT in flags:
         _estimate(x, reading, path)
     if state == _CLIENT_GONE and _was_all(told_side, sides[DELIVERED], delivered, reading):
@@ -139,7 +141,8 @@ def _build(
         status, reason, reading.model, reading.stream, reading.id, head.request_id, head.user_id, head.group_id,
         head.server_timing_ms,
         asked_type, own_id, head.content_type, ttft, tpot, speed, latency,
-        None if usage is None else _json_text(usage), reading.cached_tokens, reading.finish_reason,
+        None if usage is None else _json_text(usage),
+        head.cached_tokens if reading.cached_tokens is None else reading.cached_tokens, reading.finish_reason,
         *failure, _flags(flags) if flags else None,
         _json_text(reading.findings) if reading.findings else None, own_status,
     )  # fmt: skip

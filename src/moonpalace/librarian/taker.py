@@ -15,6 +15,7 @@ from ..journal.reader import JournalReader
 from ..journal.runs import Run, segment_path, segments
 from ..store.rows import Batch, Progress, RunRow, Story
 from ..store.sqlite import SqliteWriter
+from .clean import Clean, without_keys
 from .recorder import Recorder
 
 STEP = 256 * 1024  # bytes of journal at a time while up to date: the delay of a record stays small
@@ -26,7 +27,7 @@ Taken = list[tuple[int, Story]]
 class Taker:
     """One run being taken in. Raises: StoreBusy (step again), StoreError (make a new taker later)."""
 
-    def __init__(self, run: Run, store: SqliteWriter) -> None:
+    def __init__(self, run: Run, store: SqliteWriter, clean: Clean = without_keys) -> None:
         self.run = run
         self._store = store
         info = run.info
@@ -34,7 +35,7 @@ class Taker:
             RunRow(run.path.name, info.pid, info.started_at, info.boot_id, info.version, info.endpoint, info.base_url)
         )
         self._reader = JournalReader(run.path, self._progress.low)
-        self._recorder = Recorder(self._progress.position)
+        self._recorder = Recorder(self._progress.position, clean)
         self._pending: tuple[Batch, Progress] | None = None
         self._step = STEP
         self._cleared = 0

@@ -7,10 +7,13 @@
    once.
 4. The answer ends when the sessions say so: an `End` before the API's own end closes the upstream.
 5. Once the client has an answer that a session made, by its length, the API's end is waited for during `END_SECONDS`.
+6. What few bytes become many of comes out in slices, one in each turn of the loop and none to a client that is full.
+   The upstream is not read meanwhile, and what it told last waits for its turn.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -56,6 +59,8 @@ class ChangedFlow(Flow):
     _length: int | None = None  # of an answer made by a session
     _own_pieces = False  # what it got instead is on record piece by piece
     _out_trailers: Sequence[HeaderLine] = ()
+    _turn: asyncio.Handle | None = None  # of the next slice
+    _last_told: tuple[Failure | None] | None = None  # how the answer ended, while slices of it are not out
 
     def __init__(self, proxy: Proxy, client: ClientConnection, head: http1.RequestHead, passage: Passage) -> None:
         super().__init__(proxy, client, head)
@@ -290,6 +295,8 @@ class ChangedFlow(Flow):
             return
         self._told_pieces = True
         self._deliver(self._passage.body(data), data)
+        if self._passage.told.pending:
+            self._go_on_soon()
 
     def told_whole(self, head: http1.ResponseHead, body: bytes) -> None:
         """Head and body in one piece."""
@@ -299,6 +306,8 @@ class ChangedFlow(Flow):
         self.told_head(head)
         if not self.over:
             self._deliver(self._passage.body(body), body, whole=True)
+            if self._passage.told.pending:
+                self._go_on_soon()
         if not self.over and self._upstream is not None:
             self.told_end([], False)
 
@@ -315,9 +324,7 @@ class ChangedFlow(Flow):
         self._release(extra=extra)
         if self._mirrors:
             self._out_trailers = trailers
-        self._deliver(self._passage.end(), b"")
-        if not self.over and not self._full_end:
-            self._fail(_SWALLOWED)
+        self._tell_last(None)
 
     def told_failed(self, failure: Failure) -> None:
         """The answer will not come, or not whole."""
@@ -327,9 +334,45 @@ class ChangedFlow(Flow):
         if self._upstream is not None and self._upstream.uses > 1:
             self._flags += ("reused_conn",)
         self._upstream = None
-        self._deliver(self._passage.failed(failure), b"")
+        self._tell_last(failure)
+
+    def _tell_last(self, failure: Failure | None) -> None:
+        """The passage gets to know how the answer ended, once all before it is out."""
+        if self._passage.told.pending:
+            self._last_told = (failure,)
+            return
+        self._deliver(self._passage.end() if failure is None else self._passage.failed(failure), b"")
         if not self.over and not self._full_end:
-            self._fail(failure)
+            self._fail(failure or _SWALLOWED)
+
+    def _go_on_soon(self) -> None:
+        """The next slice has its turn, once the client takes it."""
+        if self._upstream is not None:
+            self._upstream.pause()
+        if self._turn is None and self._client.writable:
+            self._turn = self._proxy.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._turn = None
+        if self.over or self._full_end:
+            return
+        if self._client.writable:
+            self._deliver(self._passage.more(), b"")
+        if self.over or self._full_end:
+            return
+        if self._passage.told.pending:
+            self._go_on_soon()
+        elif self._last_told is not None:
+            self._tell_last(self._last_told[0])
+        elif self._upstream is not None and self._client.writable:
+            self._upstream.resume()
+
+    def client_ready(self) -> None:
+        """The client takes more again."""
+        if self._passage.told.pending and not self._full_end:
+            self._go_on_soon()
+        else:
+            super().client_ready()
 
     def _deliver(self, units: Sequence[Unit], told: bytes, *, whole: bool = False) -> None:
         """To the client with what comes out of the passage. `told`: the bytes that went in; `whole`: all that will."""
@@ -356,7 +399,7 @@ class ChangedFlow(Flow):
             self._end_here()
         elif type(last) is Abort:
             self._fail(last.failure)
-        elif data and self._upstream is not None and self._has_all():
+        elif data and (self._upstream is not None or self._last_told is not None) and self._has_all():
             self._timer = self._proxy.loop.call_later(END_SECONDS, self._end_here)
 
     def _has_all(self) -> bool:
@@ -428,6 +471,8 @@ class ChangedFlow(Flow):
     def _close(self) -> None:
         if self._held is not None:
             self._let_go()
+        if self._turn is not None:
+            self._turn.cancel()
         flags, saves = self._passage.close()
         self._flags += flags
         for save in saves:

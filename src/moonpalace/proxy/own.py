@@ -31,6 +31,7 @@ def make_call(
 ) -> None:  # fmt: skip
     """Begin a call. `asker`: the head of the request it is made for; `done` is called once, never from within here."""
     lines = [b"Host: " + route.origin.host_line, b"User-Agent: MoonPalace", b"Accept: application/json"]
+    lines += [b"Accept-Encoding: identity"]
     if route.key is None or not use_key:
         lines += [raw for index, line in asker.special if line.lower in _KEYS and (raw := asker.lines[index])]
     if call.body:
@@ -117,5 +118,6 @@ class OwnFlow(Flow):
             return
         reply = None
         if state == State.COMPLETE and self._told_head is not None and self._delivered <= _LARGEST:
-            reply = Reply(self._told_head.status, b"".join(self._parts))
+            coding = b",".join(self._told_head.get_all(b"content-encoding")).decode("latin-1")
+            reply = Reply(self._told_head.status, b"".join(self._parts), coding)
         self._proxy.loop.call_soon(done, reply)

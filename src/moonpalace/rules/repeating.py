@@ -30,7 +30,7 @@ _REPEATS = "change the prompt or the temperature, or try another model; only str
 def check(subject: Subject) -> Sequence[Finding]:
     """Whether the answer repeats itself. Cost: nothing where detection is off."""
     cut = CUT in subject.flags
-    if subject.repetition is None and not cut:
+    if not cut and subject.repetition is None:
         return ()
     settings = subject.repetition or _USUAL
     texts = [text for turn in turns(subject.answer.kind, subject.answer.value) for text in _texts(turn)]

@@ -106,10 +106,11 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a call."""
+    """What came of a call. `coding`: the body's Content-Encoding, if it has one."""
 
     status: int
     body: bytes
+    coding: str = ""
 
 
 Effect = Load | Scan | Save | Call | Behind

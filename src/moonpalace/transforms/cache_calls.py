@@ -3,6 +3,8 @@
 1. A cache may be `pending`: it is used all the same, the API serves the request at its full price until it is ready.
    One that is `inactive` comes back when its time is set anew. Only `error` is of no use.
 2. An endpoint that has no caching says so by 404, 405, 410 or 501, without a word of a cache that is missing.
+3. 401, 403 and 429 say nothing of a cache and nothing of the endpoint: it is this key that may not, or not now.
+4. A reply is read whatever its Content-Encoding, although none is asked for; of an encoded one 16 MiB at most.
 
 Source: platform.moonshot.ai documents, context caching (mid-2025).
 """
@@ -24,7 +26,9 @@ HEADER = b"X-Msh-Context-Cache"
 RESET = b"X-Msh-Context-Cache-Reset-TTL"
 _CHAT = b"/chat/completions"
 _NOT_THERE = (404, 405, 410, 501)
+_REFUSED = (401, 403, 429)
 _LOOKED_AT = 64 * 1024  # of an error's body
+_LARGEST = 16 * 1024 * 1024  # of a reply, decoded: it may repeat the conversation
 
 
 class Cache(msgspec.Struct, gc=False):
@@ -68,7 +72,7 @@ def usable(reply: Reply) -> Cache | None:
     if not 200 <= reply.status < 300:
         return None
     try:
-        cache = _decode(reply.body)
+        cache = _decode(_content(reply))
     except BAD_JSON:
         return None
     return cache if cache.status != "error" else None
@@ -82,8 +86,18 @@ def created(reply: Reply) -> Cache | None:
 
 def has_no_caching(reply: Reply, call: Call) -> bool:
     """Whether the endpoint has no caching at all. Why without the path: an error may repeat what was asked for."""
-    body = reply.body.replace(call.path, b"")
-    return reply.status in _NOT_THERE and b"cache" not in body.lower()
+    if reply.status not in _NOT_THERE:
+        return False
+    return b"cache" not in _content(reply).replace(call.path, b"").lower()
+
+
+def refuses_key(reply: Reply) -> bool:
+    """Whether another call with the same key would fare no better just now."""
+    return reply.status in _REFUSED
+
+
+def _content(reply: Reply) -> bytes:
+    return decode_body([reply.body], reply.coding, limit=_LARGEST).data if reply.coding else reply.body
 
 
 class Complaint:

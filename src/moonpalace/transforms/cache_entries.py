@@ -20,7 +20,7 @@ from ..wire.lenient import BAD_JSON
 TABLE = "caches"
 OFF_TABLE = "caches_off"
 OFF_SECONDS = 600.0
-PAUSE_SECONDS = 60  # after a reply that did not come in time
+PAUSE_SECONDS = 60  # after a reply that did not come in time, or refused a key
 SWEPT_AT_ONCE = 8
 _SCAN_SECONDS = 60.0
 _KEYS = 1024  # API keys whose entries are looked after at a time
@@ -67,6 +67,12 @@ def is_id(text: str) -> bool:
 def place(endpoint: str) -> str:
     """What stands for an endpoint in keys."""
     return hashlib.blake2b(endpoint.encode(), digest_size=8).hexdigest()
+
+
+def off_keys(who: bytes, endpoint: str, path: bytes) -> tuple[str, str]:
+    """Under what it is kept that there is no caching at a path now: for all, and for this API key."""
+    there = place(f"{endpoint} {path.decode('latin-1')}")
+    return there, f"{who.hex()}/{there}"
 
 
 def whose(who: bytes) -> str:

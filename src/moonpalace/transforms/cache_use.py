@@ -4,7 +4,9 @@
 2. A key is taken in hand before anything is looked up under it. So whoever comes to make a cache sees those that were
    made before, or that another is making it.
 3. An entry is forgotten only while it is what it was when it was found: another request may have made a new one.
-4. No reply in time says nothing about a cache; its entry stays. For a minute nothing is tried again.
+4. No reply in time says nothing about a cache; its entry stays. For a minute nothing is tried again; where the key was
+   refused, not with that key.
+5. That there is no caching is known of one path at one endpoint: a base URL that is wrong says nothing of another.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from .cache_entries import (
     Entry,
     InHand,
     Sweeps,
-    place,
+    off_keys,
     read_entry,
     shelf,
     whose,
@@ -47,6 +49,7 @@ class Outcome:
 
 _NOTHING = Outcome()
 _FAILED = Outcome("cache_failed")
+_REFUSED = Outcome("cache_failed")
 _UNAVAILABLE = Outcome("cache_unavailable")
 _Steps = Generator[Effect, Any, Outcome]
 _Plain = Generator[Effect, Any, None]
@@ -55,7 +58,7 @@ _Plain = Generator[Effect, Any, None]
 class CacheUse:
     """See the module. `in_hand` and `sweeps` are shared by all requests."""
 
-    __slots__ = ("_asked", "_found", "_in_hand", "_path", "_request", "_shelf", "_sweeps", "_ttl")
+    __slots__ = ("_asked", "_found", "_in_hand", "_off", "_path", "_request", "_shelf", "_sweeps", "_ttl")
 
     def __init__(
         self, asked: Asked, request: Request, found: Prefixes, ttl: int, in_hand: InHand, sweeps: Sweeps
@@ -68,6 +71,7 @@ class CacheUse:
         self._sweeps = sweeps
         self._path = calls.caching_path(asked.path)
         self._shelf = shelf(asked.who, asked.endpoint)
+        self._off = off_keys(asked.who, asked.endpoint, self._path)
 
     def steps(self) -> _Steps:
         """All of it, a generator of effects."""
@@ -76,23 +80,21 @@ class CacheUse:
         outcome = _NOTHING
         if self._found.found:
             outcome = yield from self._cached(self._found.found[-1])
-        if outcome is not _UNAVAILABLE:
+        if outcome is not _UNAVAILABLE and outcome is not _REFUSED:
             yield from self._sweep()
         return outcome
 
     def _is_off(self) -> Generator[Effect, Any, bool]:
-        """Whether this endpoint turned out to have no caching, not long ago."""
-        kept = yield Load(OFF_TABLE, (place(self._asked.endpoint),))
-        if kept is None:
-            return False
-        key, value = kept
-        try:
-            off = abs(self._asked.now - float(value)) < OFF_SECONDS
-        except ValueError:
-            off = False
-        if not off:
+        """Whether this endpoint turned out to have no caching, or none for this key, not long ago."""
+        while kept := (yield Load(OFF_TABLE, self._off)):
+            key, value = kept
+            try:
+                if abs(self._asked.now - float(value)) < OFF_SECONDS:
+                    return True
+            except ValueError:
+                pass
             yield Save(OFF_TABLE, key, b"")
-        return off
+        return False
 
     def _cached(self, whole: Prefix) -> _Steps:
         key = self._shelf + whole.digest
@@ -138,6 +140,8 @@ class CacheUse:
             return (yield from self._late())
         if calls.usable(reply) is not None:
             return (yield from self._use("cache_hit", key, entry))
+        if calls.refuses_key(reply):
+            return (yield from self._refused())
         now_kept = yield Load(TABLE, (key,))
         if now_kept is not None and now_kept[1] == value:
             yield Save(TABLE, key, b"")
@@ -154,6 +158,8 @@ class CacheUse:
         if cache is not None:
             entry = Entry(cache.id, whole.size, self._asked.now, self._ttl, whole_number(cache.tokens))
             return (yield from self._use("cache_created", key, entry))
+        if calls.refuses_key(reply):
+            return (yield from self._refused())
         return (yield from self._none_there()) if calls.has_no_caching(reply, call) else _FAILED
 
     def _use(self, flag: str, key: str, entry: Entry) -> _Steps:
@@ -164,17 +170,22 @@ class CacheUse:
         return Outcome(flag, key, entry)
 
     def _none_there(self) -> _Steps:
-        yield self._off_for(OFF_SECONDS)
+        yield self._off_for(OFF_SECONDS, self._off[0])
         return _UNAVAILABLE
 
     def _late(self) -> _Steps:
         """No reply in time: the requests that come next shall not wait as long."""
-        yield self._off_for(PAUSE_SECONDS)
+        yield self._off_for(PAUSE_SECONDS, self._off[0])
         return _FAILED
 
-    def _off_for(self, seconds: float) -> Save:
+    def _refused(self) -> _Steps:
+        """Not with this key: neither now, nor for the deletions that would come next."""
+        yield self._off_for(PAUSE_SECONDS, self._off[1])
+        return _REFUSED
+
+    def _off_for(self, seconds: float, key: str) -> Save:
         since = self._asked.now - (OFF_SECONDS - seconds)
-        return Save(OFF_TABLE, place(self._asked.endpoint), str(since).encode())
+        return Save(OFF_TABLE, key, str(since).encode())
 
     def _sweep(self) -> _Plain:
         """What was not used for long is forgotten, and deleted at the API."""

@@ -7,6 +7,7 @@
    and what is no JSON object at all are for the API to judge: they stay as they are.
 3. JSON is what RFC 8259 says, lone surrogates (`"\\ud83d"`) included: a client that cuts a text between two of them
    sends one with every request from then on. Nesting beyond the interpreter's recursion limit is not looked into.
+4. `n` says how many choices the answer must have. It is looked for by its plain name: nobody writes it with an escape.
 
 Source: RFC 8259 sections 4 and 8; platform.kimi.ai api/chat, Anthropic Messages reference (2026-09).
 """
@@ -14,11 +15,12 @@ Source: RFC 8259 sections 4 and 8; platform.kimi.ai api/chat, Anthropic Messages
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
 from ..wire.json_edit import unused_number
-from ..wire.lenient import BAD_JSON
+from ..wire.lenient import BAD_JSON, read_loose, whole_number
 
 FORCED, STREAMS, UNFIT = "forced", "streams", "unfit"
 
@@ -45,6 +47,25 @@ def force(body: bytes, *, usage: bool) -> tuple[str, bytes]:
     except BAD_JSON:
         return UNFIT, body
     return result, forced.replace(mark, b"\\") if result is FORCED else body
+
+
+class _Asked(msgspec.Struct, gc=False):
+    n: Any = None
+
+
+_read_asked = msgspec.json.Decoder(_Asked).decode
+
+
+def choices_asked(body: bytes) -> int:
+    """How many choices this request asks for: 1 where it does not say, or not so that it can be understood."""
+    if b'"n"' not in body:
+        return 1
+    try:
+        n = _read_asked(body).n
+    except BAD_JSON:
+        value = read_loose(body)
+        n = value.get("n") if type(value) is dict else None
+    return whole_number(n) or 1
 
 
 def _force(body: bytes, usage: bool) -> tuple[str, bytes]:

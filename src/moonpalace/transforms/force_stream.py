@@ -1,17 +1,17 @@
 """`--force-stream`: who asked for an answer in one piece gets one, though the API is asked for a stream.
 
 1. Chat completions and Anthropic messages. Who asked for a stream sees nothing changed.
-2. The stream is held back and merged. Its end mark (`[DONE]`, `message_stop`) makes the answer whole: nothing after it
-   counts, not even that the connection breaks. Without a mark the stream must end in order, and finished; one that
-   breaks off may lack the mark alone, which is so when usage has come. The answer goes out with the mark: an API that
-   is slow to end its stream holds nobody up.
+2. The stream is held back and merged. Its end mark (`[DONE]`, `message_stop`) ends the answer: nothing after it
+   counts, not even that the connection breaks. Without a mark the stream must end in order; one that breaks off may
+   lack the mark alone, which is so when usage has come. The answer goes out with the mark: an API that is slow to end
+   its stream holds nobody up. Whatever ended it, each choice must have finished, as many as were asked for.
 3. A broken stream is never an answer: what is given is whole, or it is an error that names how much had come.
 4. What is lost for the merge would be lost for the answer, so that it is an error too: an event that is no JSON object;
    a choice, tool call or block at an index where none can be; a delta that is no object or of an unknown type; a
    message without its start. What holds no text is passed over: comments, empty events, events of unknown names.
 5. An error inside of the stream is answered at once, as the error that it is (`force_error`).
 6. What is no stream (an error, a page, the answer of an API that knows no streams) goes through as it is.
-7. Memory is bounded by what the text takes, and the stream by 256 MiB.
+7. Memory is bounded by what the text takes, and the stream by 128 MiB (`force_size` says how that is counted).
 
 Source: platform.kimi.ai api/chat (2026-09); Anthropic API reference, "Streaming messages" (2026-09).
 """
@@ -29,10 +29,11 @@ from ..wire.merge import Merger
 from .base import Abort, Asked, Data, End, Event, Head, Opening, Prepare, Session, Unit
 from .force_answer import body_of, head_of
 from .force_error import error_answer, is_error
-from .force_request import FORCED, UNFIT, force
+from .force_request import FORCED, UNFIT, choices_asked, force
+from .force_size import HeldSize
 from .units import DONE
 
-LONGEST: Final = 256 * 1024 * 1024
+LONGEST: Final = 128 * 1024 * 1024
 _LAST = (End, Abort)
 _SPEAKING = (TYPES | {"message", "error"}) - {"ping"}
 
@@ -67,7 +68,8 @@ class Forcing(Session):
         self._fault: Failure | None = None  # why there can be no answer
         self._last: dict[str, Any] = {}
         self._events = 0
-        self._size = 0
+        self._size = HeldSize()
+        self._choices = 1  # that were asked for
 
     def prepare(self, asked: Asked) -> Prepare:
         """The request as one for a stream, if it is for none."""
@@ -76,6 +78,8 @@ class Forcing(Session):
             self.flag("not_transformed")
         if result is not FORCED:
             return asked
+        if self._chat:
+            self._choices = choices_asked(asked.body)
         self.wants_answer = self.holds = True
         self.flag("forced_stream")
         return asked.with_body(body).with_line(b"Accept-Encoding", b"identity")
@@ -105,9 +109,8 @@ class Forcing(Session):
     def _event(self, event: Event) -> Sequence[Unit]:
         if self._marked:
             return ()
-        self._size += len(event.raw)
-        if self._size > LONGEST:
-            return self._fail(Failure(Stage.READ_BODY, "limit", "the stream is longer than 256 MiB"))
+        if self._size.add(event) > LONGEST:
+            return self._fail(Failure(Stage.READ_BODY, "limit", "the stream is too large to be held (128 MiB)"))
         if event.data is None:
             return ()
         if type(event.value) is dict:
@@ -135,7 +138,7 @@ class Forcing(Session):
 
     def _odd(self, event: Event, data: bytes) -> Sequence[Unit]:
         """What has no JSON object: the end mark, a blank, what the stream's end cut off, or a fault."""
-        if data == DONE:
+        if data == DONE or data.strip() == DONE:
             self._marked = True
         elif event.partial:
             return self._rest(event, data)
@@ -169,7 +172,7 @@ class Forcing(Session):
         """The answer, or why there is none."""
         fault = self._fault
         if fault is None:
-            body, trouble = body_of(self._merger.close())
+            body, trouble = body_of(self._merger.close(), self._choices)
             if not trouble:
                 return head_of(self._head, len(body)), Data(body)
             fault = Failure(Stage.READ_BODY, "protocol", trouble)

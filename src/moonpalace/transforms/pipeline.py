@@ -3,6 +3,7 @@
 1. A request goes through them in the order of `transforms`, an answer in reverse: who asked last is answered first.
 2. None opens: there is no passage, and the traffic goes the short way.
 3. A session whose code fails gives up its place: what it was fed goes on, the flag `transform_failed` says so.
+4. An answer comes out in slices where few bytes become many: while `told.pending`, `more` gives the next.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ def transforms(settings: TransformSettings) -> tuple[tuple[Transform, bool], ...
 class Passage:
     """The sessions of one exchange, and the answer on its way through them."""
 
-    __slots__ = ("_back", "_ended", "_sessions", "_told", "wants_request")
+    __slots__ = ("_back", "_ended", "_sessions", "told", "wants_request")
 
     def __init__(self, sessions: Sequence[Session]) -> None:
         self._sessions = sessions
         self._back: list[Session] = []
-        self._told = Told()
+        self.told = Told()
         self._ended = False
         self.wants_request = any(session.wants_request for session in sessions)
 
@@ -99,6 +100,7 @@ class Passage:
     def starts(self) -> bool:
         """The request is out. Whether any session looks at the answer."""
         self._back = [session for session in reversed(self._sessions) if session.wants_answer]
+        self.told.must_see = any(session.holds for session in self._back)
         return bool(self._back)
 
     def about(self) -> dict[str, object]:
@@ -107,19 +109,23 @@ class Passage:
 
     def head(self, head: ResponseHead) -> Sequence[Unit]:
         """The API's head came."""
-        return self._through(self._told.head(head))
+        return self._through(self.told.head(head))
 
     def body(self, data: bytes) -> Sequence[Unit]:
         """A piece of its body came."""
-        return self._through(self._told.body(data))
+        return self._through(self.told.body(data))
+
+    def more(self) -> Sequence[Unit]:
+        """The next slice of what came before."""
+        return self._through(self.told.more())
 
     def end(self) -> Sequence[Unit]:
         """It is whole."""
-        return self._through(self._told.end())
+        return self._through(self.told.end())
 
     def failed(self, failure: Failure) -> Sequence[Unit]:
         """It broke off."""
-        return self._through(self._told.failed(failure))
+        return self._through(self.told.failed(failure))
 
     def _through(self, units: Sequence[Unit]) -> Sequence[Unit]:
         """What of these units comes out at the client's end. After an `End` or an `Abort` nothing does."""
@@ -137,11 +143,14 @@ class Passage:
                     units = [Abort(_FAULT)]
         if units and type(units[-1]) in _LAST:
             self._ended = True
+            self.told.stop()
         return units
 
     def close(self) -> tuple[tuple[str, ...], list[Save]]:
         """The exchange is over: what was done, for the record, and what is to be kept."""
         flags = dict.fromkeys(flag for session in self._sessions for flag in session.flags)
+        if self.told.unwatched:
+            flags["not_watched"] = None
         return tuple(flags), [save for session in self._sessions for save in session.saves]
 
 

@@ -21,6 +21,7 @@ from .answers.chat import ChatReader
 from .answers.responses import ResponsesReader
 from .lenient import BAD_JSON, INVALID, clean_text, decode, read_json, read_loose, write_compact, write_json
 from .merge import kind_of_event, merge
+from .redact import without_keys
 from .sse import SseEvent, read_events
 
 __all__ = ["Answer", "merged", "read_answer", "read_request"]
@@ -224,14 +225,18 @@ def _answer(
 
 
 def merged(content_type: str | None, body: bytes, *, compact: bool = False) -> bytes | None:
-    """A stream as the one answer that it amounts to, in JSON; None if it is no stream of a known shape."""
+    """A stream as the one answer that it amounts to, in JSON; None if it is no stream of a known shape.
+
+    Why without keys: one that was split over two events stands whole in the text that is merged from them.
+    """
     if "event-stream" not in (content_type or "").lower() and not body.startswith(_STREAM_STARTS):
         return None
     found = (read_json(event.data)[0] for event in read_events(body) if event.data and event.data != _DONE)
     value = merge(value for value in found if value is not INVALID).value
     if value is None:
         return None
-    return write_compact(value) if compact else write_json(value)
+    text = write_compact(value) if compact else write_json(value)
+    return None if text is None else without_keys(text)
 
 
 class _Asked(msgspec.Struct, gc=False):
