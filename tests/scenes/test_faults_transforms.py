@@ -189,7 +189,7 @@ ROWS += LOOPS
 MESSAGE = "The engine is currently overloaded"
 OF_THE_MATRIX: dict[str, dict[str, Any]] = {
     "F25-no-done": {"status": 200},
-    "F25-no-finish-reason": {"words": "the stream ended with 0 of 1 choices finished"},
+    "F25-no-finish-reason": {"kinds": ("protocol",), "words": "the stream ended with 0 of 1 choices finished"},
     "F25-only-comments": {"words": NO_EVENTS},
     "F25-empty": {"words": NO_EVENTS},
     "F25-half-an-event": {"words": "3 events, 6 characters had come"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -294,18 +293,11 @@ def test_an_answer_goes_through_a_passage_as_it_is() -> None:
 # --- who sees to caching
 
 
-@dataclass(frozen=True, slots=True)
-class Named(Asked):
-    """A request that says which header lines the client sent."""
-
-    names: frozenset[bytes] = frozenset()
-
-
 OWN: list[tuple[str, Asked]] = [
     ("no key", asked(body("moonshot-v1-8k", [LONG]), who=b"")),
     ("a role", asked(body("moonshot-v1-8k", [{"role": "cache", "content": "tag=x"}, LONG]))),
     ("a role, later", asked(body("moonshot-v1-8k", [LONG, {"role": "cache", "content": "tag=x"}]))),
-    ("a header line", Named(b"POST", CHAT, body("moonshot-v1-8k", [LONG]), WHO, AT, 1000.0,
+    ("a header line", Asked(b"POST", CHAT, body("moonshot-v1-8k", [LONG]), WHO, AT, 1000.0,
                             names=frozenset((b"x-msh-context-cache",)))),
 ]  # fmt: skip
 

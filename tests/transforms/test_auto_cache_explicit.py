@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from moonpalace.testing.effects import CachingApi, Effects, line_of
 from moonpalace.transforms.auto_cache import AutoCache

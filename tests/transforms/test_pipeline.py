@@ -180,7 +180,7 @@ def test_with_nothing_on_no_transform_is_loaded(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LOADED]
     done = subprocess.run(command, env=clean_environment(tmp_path), capture_output=True, text=True, check=True)
     before, after = json.loads(done.stdout)
-    assert before == ["base", "pipeline", "settings", "switches", "units"]
+    assert before == ["alike", "base", "pipeline", "settings", "switches", "units"]
     assert {"auto_cache", "force_stream", "repeat_stop"} <= set(after)
 
 

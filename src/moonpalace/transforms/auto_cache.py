@@ -47,6 +47,7 @@ class AutoCache:
 
 class _Caching(Session):
     wants_request = True
+    takes_runs = True
 
     def __init__(self, owner: AutoCache) -> None:
         self._owner = owner

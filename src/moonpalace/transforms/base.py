@@ -4,7 +4,8 @@
 2. A session that `wants_request` is given the whole request by `prepare`, a generator: it yields effects (`Load`,
    `Save`, `Call` …), is sent what came of them, and returns the request as it is to be sent.
 3. A session that `wants_answer` is fed the answer in units and gives units back: those it was fed, others, or none yet.
-   The units of one answer are: a `Head`, any number of `Event` (streams) or `Data` (all else), then `End` or `Abort`.
+   The units of one answer are: a `Head`, any number of `Event` and `Run` (streams) or `Data` (all else), then `End` or
+   `Abort`.
 4. An `End` before the answer's own end means: deliver no more, let the API stop.
 5. `flags` say on the record what was done; nothing is said anywhere else.
 6. A session that cannot do its work lets the traffic through as it is, and says so in a flag.
@@ -13,11 +14,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from ..core.exchange import Failure
 from ..wire.http1 import ResponseHead
+
+if TYPE_CHECKING:
+    from .alike import Alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,7 @@ class Opening:
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """A request on its way out. Sessions change it by `replace`.
 
     Shape: `drop` are lower-case names of header lines to leave out, `add` raw lines to put at the end. `who` stands for
@@ -159,6 +165,37 @@ class Event:
         self.partial = partial  # the stream ended within this event
 
 
+class Run(Event):
+    """Events of a chat's stream, one after the other, that differ from one before them in one text alone.
+
+    Shape: `texts` are those of the events, `parts` the same as they stand in the JSON; they belong to the `field` of
+    the delta of the choice at `choice`. All else in them is as in `alike.value`, and tells nothing new.
+    """
+
+    __slots__ = ("alike", "choice", "field", "parts", "texts")
+
+    def __init__(self, raw: bytes, alike: Alike, choice: int, field: str, texts: list[str], parts: list[bytes]) -> None:
+        self.raw = raw
+        self.data = self.value = None
+        self.name = "message"
+        self.partial = False
+        self.alike = alike
+        self.choice = choice
+        self.field = field
+        self.texts = texts
+        self.parts = parts
+
+    def events(self) -> list[Event]:
+        """They as events."""
+        return [self.alike.event(part) for part in self.parts]
+
+    def first(self, count: int) -> Run:
+        """The first so many of them."""
+        parts = self.parts[:count]
+        raw = self.raw[: self.alike.size(parts)]
+        return Run(raw, self.alike, self.choice, self.field, self.texts[:count], parts)
+
+
 class Data:
     """Bytes of a body that is no stream."""
 
@@ -191,6 +228,7 @@ class Session:
 
     wants_request = False
     wants_answer = False
+    takes_runs = False  # `feed` knows what a `Run` is; else it is fed the events one by one
     holds = False  # it keeps back what it is fed: should it fail, the answer is lost
     flags: tuple[str, ...] = ()
     about: Mapping[str, object] = {}  # replaced, never changed; goes on record with the request

@@ -9,7 +9,7 @@ With 128 MiB by this count no stream took more than 1 GB (measured: small object
 
 from __future__ import annotations
 
-from .base import Event
+from .base import Event, Run
 
 _VALUE = 24
 _USUAL = 8
@@ -39,4 +39,9 @@ class HeldSize:
         self._total += now
         self._bytes = self._values = 0
         self._wide = False
+        return self._total
+
+    def add_run(self, run: Run) -> int:
+        """The same for a run: what it holds is text."""
+        self._total += len(run.raw) * (1 + (b"\xf0" in run.raw or rb"\ud" in run.raw or rb"\uD" in run.raw))
         return self._total

@@ -26,7 +26,7 @@ from ..core.exchange import Failure, Stage
 from ..wire.answers.anthropic import TYPES
 from ..wire.lenient import BAD_JSON, decode
 from ..wire.merge import Merger
-from .base import Abort, Asked, Data, End, Event, Head, Opening, Prepare, Session, Unit
+from .base import Abort, Asked, Data, End, Event, Head, Opening, Prepare, Run, Session, Unit
 from .force_answer import body_of, head_of
 from .force_error import error_answer, is_error
 from .force_request import FORCED, UNFIT, choices_asked, force
@@ -35,6 +35,7 @@ from .units import DONE
 
 LONGEST: Final = 128 * 1024 * 1024
 _LAST = (End, Abort)
+_TOO_LONG = Failure(Stage.READ_BODY, "limit", "the stream is too large to be held (128 MiB)")
 _SPEAKING = (TYPES | {"message", "error"}) - {"ping"}
 
 
@@ -58,6 +59,7 @@ class Forcing(Session):
     """One exchange."""
 
     wants_request = True
+    takes_runs = True
     _head: Head
 
     def __init__(self, *, chat: bool) -> None:
@@ -95,6 +97,10 @@ class Forcing(Session):
                 given += self._event(unit)
                 if given and type(given[-1]) in _LAST:
                     break
+            elif type(unit) is Run:
+                given += self._run(unit)
+                if given and type(given[-1]) in _LAST:
+                    break
             elif type(unit) is End:
                 return [*given, *self._end()]
             elif type(unit) is Abort:
@@ -110,12 +116,23 @@ class Forcing(Session):
         if self._marked:
             return ()
         if self._size.add(event) > LONGEST:
-            return self._fail(Failure(Stage.READ_BODY, "limit", "the stream is too large to be held (128 MiB)"))
+            return self._fail(_TOO_LONG)
         if event.data is None:
             return ()
         if type(event.value) is dict:
             return self._value(event.value, event.name) or self._given_at_mark()
         return self._odd(event, event.data) or self._given_at_mark()
+
+    def _run(self, run: Run) -> Sequence[Unit]:
+        """Events that tell nothing but more of one text."""
+        if self._marked:
+            return ()
+        if self._size.add_run(run) > LONGEST:
+            return self._fail(_TOO_LONG)
+        self._events += len(run.texts)
+        self._last = run.alike.value
+        self._merger.add_run(run.alike.value, run.choice, run.field, run.texts)
+        return ()
 
     def _given_at_mark(self) -> Sequence[Unit]:
         """The answer, once the stream's end mark is there."""

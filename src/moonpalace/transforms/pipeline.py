@@ -101,6 +101,8 @@ class Passage:
         """The request is out. Whether any session looks at the answer."""
         self._back = [session for session in reversed(self._sessions) if session.wants_answer]
         self.told.must_see = any(session.holds for session in self._back)
+        if all(session.takes_runs for session in self._back):
+            self.told.look_for_runs()
         return bool(self._back)
 
     def about(self) -> dict[str, object]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .base import End, Event, Head, Opening, Session, Unit
+from .base import End, Event, Head, Opening, Run, Session, Unit
 from .settings import TransformSettings
 from .watching import Dict, Measures, WatchedChoices, WatchedMessage
 
@@ -43,6 +43,7 @@ class _Session(Session):
     """Repeat detection in one exchange."""
 
     wants_answer = True
+    takes_runs = True
 
     def __init__(self, watch: WatchedChoices | WatchedMessage, reason: str) -> None:
         self._watch: WatchedChoices | WatchedMessage | None = watch
@@ -64,6 +65,12 @@ class _Session(Session):
                 value = unit.value
                 if type(value) is dict and see(value):
                     return self._cut([*units[: at + 1]], value)
+            elif type(unit) is Run:
+                assert self._watch is not None
+                place = self._watch.see_run(unit)
+                if place >= 0:
+                    last = unit.first(place + 1)
+                    return self._cut([*units[:at], last], last.alike.event(last.parts[-1]).value)
             elif type(unit) is Head and not unit.streams:
                 self._rest()
                 break

@@ -20,6 +20,7 @@ from ..wire.encoding import Decoder, codings
 from ..wire.http1 import NONE, ResponseHead
 from ..wire.lenient import BAD_JSON, INVALID, read_json
 from ..wire.sse import EventReader
+from .alike import Alike, learn
 from .base import Abort, Data, End, Event, Head, Unit
 
 DONE = b"[DONE]"
@@ -29,6 +30,8 @@ OF_THE_BYTES = frozenset((b"etag", b"content-md5", b"digest", b"content-digest",
 _LENGTH = frozenset((b"content-length",))
 _CODED = OF_THE_BYTES | _LENGTH | {b"content-encoding"}
 _UNSEEN = 1024 * 1024  # encoded bytes that gave nothing yet
+_LOOKS = 8  # at events in a row that are not alike
+_SHORT = 4
 _LINE = 64  # what a line takes beside its bytes
 _MOST = 1 << 40  # a stream is as long as it is: nothing of it is kept here
 _RATIO = 2000  # beyond what deflate can do
@@ -43,8 +46,8 @@ class Told:
     """
 
     __slots__ = (
-        "_at", "_decoder", "_head", "_open", "_raw", "_reader", "_streams", "_unseen", "must_see", "pending",
-        "unwatched",
+        "_alike", "_at", "_decoder", "_head", "_looks", "_open", "_raw", "_reader", "_streams", "_unseen", "must_see",
+        "pending", "unwatched",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -56,9 +59,15 @@ class Told:
         self._reader: EventReader | None = EventReader()
         self._open = 0  # what the event that is not whole yet takes, at most
         self._at = 0
+        self._alike: Alike | None = None
+        self._looks = 0
         self.pending = False
         self.unwatched = False
         self.must_see = False
+
+    def look_for_runs(self) -> None:
+        """Who is fed takes runs."""
+        self._looks = _LOOKS
 
     def head(self, head: ResponseHead) -> list[Unit]:
         """The head came."""
@@ -125,6 +134,51 @@ class Told:
         return [Head(head), Data(raw)]
 
     def _events(self, data: bytes) -> list[Unit]:
+        """Runs of events that are alike; between them what has to be read, event by event while runs are likely."""
+        units: list[Unit] = []
+        at, size = 0, len(data)
+        while at < size:
+            reader = self._reader
+            if not self._looks or reader is None:
+                units += self._read(data[at:] if at else data)
+                break
+            run = self._alike.take(data, at) if self._alike is not None and reader.between else None
+            if run is not None:
+                units.append(run)
+                at += self._passed(reader, len(run.raw))
+                self._looks = _LOOKS if at == size or len(run.texts) >= _SHORT else self._looks - 1
+                continue
+            read = self._one(reader, data, at)
+            units += read
+            at += sum([len(unit.raw) for unit in read if isinstance(unit, Event)])
+            last = read[-1]
+            if isinstance(last, Abort):
+                break
+            if isinstance(last, Event) and last.data:
+                self._alike = learn(last) or self._alike
+                self._looks -= 1
+        return units
+
+    def _one(self, reader: EventReader, data: bytes, at: int) -> list[Unit]:
+        """What stands there up to the next blank line: an event, or the end of one that began before."""
+        blank = data.find(b"\n\n", at)
+        if blank < 0:
+            return self._read(data[at:])
+        if reader.between and data.startswith(b"data: ", at):
+            line = data[at + 6 : blank]
+            if b"\n" not in line and b"\r" not in line:
+                self._passed(reader, blank + 2 - at)
+                return [Event(data[at : blank + 2], line, _value(line))]
+        return self._read(data[at : blank + 2])
+
+    def _passed(self, reader: EventReader, size: int) -> int:
+        """So many bytes were whole events."""
+        reader.skip(size)
+        self._at += size
+        self._open = 0
+        return size
+
+    def _read(self, data: bytes) -> list[Unit]:
         reader, at = self._reader, self._at
         if reader is None:
             return [Event(data)]

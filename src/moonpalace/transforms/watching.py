@@ -18,7 +18,7 @@ from ..text.repetition import Repetition
 from ..wire.answers.answer import is_index
 from ..wire.lenient import whole_number
 from . import endings
-from .base import Event
+from .base import Event, Run
 
 Dict = dict[str, Any]
 Texts = dict[str | int, Repetition]  # by field; the arguments of calls by the call's index
@@ -119,6 +119,14 @@ class WatchedChoices:
                 held.told = usage
         return looped and not held.finished
 
+    def see_run(self, run: Run) -> int:
+        """As `see` with one event of a run after the other: the place of the one to cut after, -1 if there is none."""
+        held = self._choices.get(run.choice)
+        measure = None if held is None else held.texts.get(run.field)
+        if held is None or measure is None or held.finished:
+            return next((place for place, event in enumerate(run.events()) if self.see(event.value)), -1)
+        return measure.add_all(run.texts)
+
     def _other(self, texts: Texts, name: str, piece: Any) -> bool:
         """Look at a field of a delta that is not a text which has begun."""
         if name in _FIELDS:
@@ -183,6 +191,10 @@ class WatchedMessage:
         elif kind == "content_block_stop":
             self._open.pop(index, None)
         return False
+
+    def see_run(self, run: Run) -> int:
+        """As `see` with each: a message has no chunks of a chat."""
+        return next((place for place, event in enumerate(run.events()) if self.see(event.value)), -1)
 
     def _said(self, index: int, delta: Dict) -> bool:
         kind = delta.get("type")

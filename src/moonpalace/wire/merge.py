@@ -87,6 +87,22 @@ class Merger:
                 self._notes.add("not_an_object")
         self._events += count
 
+    def add_run(self, like: Dict, choice: int, field: str, texts: list[str]) -> None:
+        """As `add` with so many chunks of a chat, like this one but for one text: a field of its choice's delta."""
+        merging, begun = self._merging, 0
+        if type(merging) is not ChatMerging or merging.last is not like or not merging.grows(choice, field):
+            begun = 2  # after two that are alike, only the text grows
+            for text in texts[:begun]:
+                self.add(_with_text(like, field, text))
+            merging = self._merging
+        if type(merging) is ChatMerging and merging.grows(choice, field):
+            merging.last = like
+            merging.grow(choice, field, texts[begun:])
+            self._events += len(texts[begun:])
+        else:
+            for text in texts[begun:]:
+                self.add(_with_text(like, field, text))
+
     def _first(self, event: Dict) -> None:
         self.kind = kind_of_event(event)
         if self.kind != "other":
@@ -125,6 +141,11 @@ class Merger:
         if self._merging is not None:
             return Merged(self._merging.close(notes), tuple(notes))
         return Merged(None if self._error is None else dict(self._error[0]), tuple(notes))
+
+
+def _with_text(chunk: Dict, field: str, text: str) -> Dict:
+    choice = chunk["choices"][0]
+    return {**chunk, "choices": [{**choice, "delta": {**choice["delta"], field: text}}]}
 
 
 def kind_of_event(event: Dict) -> str:

@@ -45,6 +45,16 @@ class EventReader:
         self._at = 0  # the offset of the line being read
         self._begun = False
 
+    @property
+    def between(self) -> bool:
+        """Whether an event may begin with the next byte, and nothing of one has come."""
+        return not (self._held or self._lines or self._type or self._cr)
+
+    def skip(self, size: int) -> None:
+        """So many bytes went by `between` events: whole events, read by somebody else."""
+        self._at += size
+        self._begun = True
+
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events that these bytes completed."""
         if not data:

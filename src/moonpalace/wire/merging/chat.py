@@ -84,10 +84,11 @@ def _take_choice(fields: Fields, choice: Dict, notes: Notes) -> None:
 class ChatMerging:
     """The merge of one stream. `text`: of legacy text completions."""
 
-    __slots__ = ("_choices", "_id", "_notes", "_settled", "_text", "_top", "error")
+    __slots__ = ("_choices", "_id", "_notes", "_settled", "_text", "_top", "error", "last")
 
     def __init__(self, notes: Notes, *, text: bool = False) -> None:
         self.error: Any = None
+        self.last: Dict | None = None  # the chunk that was taken in last
         self._id = ""  # the last one that is not empty
         self._notes = notes
         self._text = text
@@ -97,6 +98,7 @@ class ChatMerging:
 
     def add(self, chunk: Dict) -> None:
         """Take in one chunk."""
+        self.last = chunk
         choices = chunk.get("choices")
         if not choices and (error := error_of(chunk)) is not None:
             self.error = error if self.error is None else self.error
@@ -123,6 +125,15 @@ class ChatMerging:
                 _take_choice(fields, choice, self._notes)
         elif choices is not None:
             self._notes.add("choices_not_a_list")
+
+    def grows(self, index: int, field: str) -> bool:
+        """Whether a text of a choice's message has begun to grow."""
+        message = self._choices[index].get("message") if index in self._choices else None
+        return type(message) is Fields and type(message.get(field)) is Text
+
+    def grow(self, index: int, field: str, pieces: list[str]) -> None:
+        """Pieces of a text that grows."""
+        self._choices[index]["message"][field] += pieces
 
     def _id_changed(self, ident: object) -> None:
         if type(ident) is str and ident:
