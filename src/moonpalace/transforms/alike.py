@@ -19,12 +19,11 @@ import msgspec
 from ..wire.lenient import BAD_JSON, decode
 from .base import Event, Run
 
-_TEXTS = ("content", "reasoning_content", "reasoning")
+_TEXTS = ("content", "reasoning_content")
 _CHOICE = frozenset(("index", "delta", "finish_reason", "logprobs"))
 _BLANK = (b"\n\n", b"\r\n\r\n")
 _OTHER = "another text"
 _string = msgspec.json.Decoder(str).decode
-_strings = msgspec.json.Decoder(list[str]).decode
 
 
 class Alike:
@@ -51,17 +50,29 @@ class Alike:
         if end < 0:
             return None
         parts = data[begin:end].split(self._between)
-        texts = _texts(parts)
-        if not texts:
-            return None
-        if len(texts) < len(parts):
-            parts = parts[: len(texts)]
-            end = begin + sum(map(len, parts)) + (len(parts) - 1) * len(self._between)
-        return Run(data[at : end + len(after)], self, self._choice, self._field, texts, parts)
+        text = _text(parts)
+        if text is None:
+            texts = _texts(parts)
+            if not texts:
+                return None
+            text = "".join(texts)
+            if len(texts) < len(parts):
+                parts = parts[: len(texts)]
+                end = begin + self._size(parts)
+        return Run(data[at : end + len(after)], self, self._choice, self._field, text, parts)
 
-    def size(self, parts: list[bytes]) -> int:
-        """How many bytes of the stream these events take."""
-        return sum(map(len, parts)) + len(parts) * len(self._between)
+    def _size(self, parts: list[bytes]) -> int:
+        return sum(map(len, parts)) + (len(parts) - 1) * len(self._between)
+
+    def first(self, run: Run, count: int) -> Run:
+        """The first so many events of a run."""
+        parts = run.parts[:count]
+        raw = run.raw[: self._size(parts) + len(self._between)]  # what is around is as long as what is between
+        return Run(raw, self, self._choice, self._field, "".join(run.texts[:count]), parts)
+
+    def texts(self, parts: list[bytes]) -> list[str]:
+        """What these say."""
+        return _texts(parts)
 
     def event(self, part: bytes) -> Event:
         """One of them, read as any event is."""
@@ -70,17 +81,21 @@ class Alike:
         return Event(raw, json, decode(json))
 
 
+def _text(parts: list[bytes]) -> str | None:
+    """All texts in one, if none of them holds a quote or an escape: then no cut can be a wrong one. Else None."""
+    joined = b"".join(parts)
+    if b'"' in joined or b"\\" in joined:
+        return None
+    try:
+        if not joined.isascii():
+            b"\n".join(parts).decode()  # each of them is UTF-8, and not only all together
+        return _string(b'"%b"' % joined)
+    except (*BAD_JSON, UnicodeError):
+        return None
+
+
 def _texts(parts: list[bytes]) -> list[str]:
-    """The texts up to the first that is none. Without a quote in any, as many strings as parts are the parts."""
-    if len(parts) > 1:
-        inside = b'","'.join(parts)
-        if inside.count(b'"') == 2 * len(parts) - 2:
-            try:
-                texts = _strings(b'["%b"]' % inside)
-            except BAD_JSON:
-                texts = []
-            if len(texts) == len(parts):
-                return texts
+    """The texts up to the first that is none."""
     texts = []
     for part in parts:
         try:
@@ -93,7 +108,9 @@ def _texts(parts: list[bytes]) -> list[str]:
 def learn(event: Event) -> Alike | None:
     """What the events after this one may be like; None if it is not of the kind, or if its text holds escapes."""
     value, data = event.value, event.data
-    if not data or type(value) is not dict or event.name != "message" or "error" in value or "type" in value:
+    if not data or b'"finish_reason":"' in data or (b'content":"' not in data and b'content": "' not in data):
+        return None  # of a kind that comes once, or of none of ours
+    if type(value) is not dict or event.name != "message" or "error" in value or "type" in value:
         return None
     place = _place(value)
     if place is None:

@@ -168,13 +168,13 @@ class Event:
 class Run(Event):
     """Events of a chat's stream, one after the other, that differ from one before them in one text alone.
 
-    Shape: `texts` are those of the events, `parts` the same as they stand in the JSON; they belong to the `field` of
-    the delta of the choice at `choice`. All else in them is as in `alike.value`, and tells nothing new.
+    Shape: `parts` are their texts as they stand in the JSON, `text` is what they say together. It belongs to the
+    `field` of the delta of the choice at `choice`. All else in them is as in `alike.value`, and tells nothing new.
     """
 
-    __slots__ = ("alike", "choice", "field", "parts", "texts")
+    __slots__ = ("_texts", "alike", "choice", "field", "parts", "text")
 
-    def __init__(self, raw: bytes, alike: Alike, choice: int, field: str, texts: list[str], parts: list[bytes]) -> None:
+    def __init__(self, raw: bytes, alike: Alike, choice: int, field: str, text: str, parts: list[bytes]) -> None:
         self.raw = raw
         self.data = self.value = None
         self.name = "message"
@@ -182,18 +182,25 @@ class Run(Event):
         self.alike = alike
         self.choice = choice
         self.field = field
-        self.texts = texts
+        self.text = text
         self.parts = parts
+        self._texts: list[str] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self.parts)
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each event."""
+        if self._texts is None:
+            self._texts = self.alike.texts(self.parts)
+        return self._texts
 
     def events(self) -> list[Event]:
         """They as events."""
         return [self.alike.event(part) for part in self.parts]
-
-    def first(self, count: int) -> Run:
-        """The first so many of them."""
-        parts = self.parts[:count]
-        raw = self.raw[: self.alike.size(parts)]
-        return Run(raw, self.alike, self.choice, self.field, self.texts[:count], parts)
 
 
 class Data:

@@ -129,9 +129,9 @@ class Forcing(Session):
             return ()
         if self._size.add_run(run) > LONGEST:
             return self._fail(_TOO_LONG)
-        self._events += len(run.texts)
+        self._events += run.count
         self._last = run.alike.value
-        self._merger.add_run(run.alike.value, run.choice, run.field, run.texts)
+        self._merger.add_run(run)
         return ()
 
     def _given_at_mark(self) -> Sequence[Unit]:

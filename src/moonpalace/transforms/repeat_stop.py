@@ -69,7 +69,7 @@ class _Session(Session):
                 assert self._watch is not None
                 place = self._watch.see_run(unit)
                 if place >= 0:
-                    last = unit.first(place + 1)
+                    last = unit.alike.first(unit, place + 1)
                     return self._cut([*units[:at], last], last.alike.event(last.parts[-1]).value)
             elif type(unit) is Head and not unit.streams:
                 self._rest()

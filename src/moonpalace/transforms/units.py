@@ -146,7 +146,7 @@ class Told:
             if run is not None:
                 units.append(run)
                 at += self._passed(reader, len(run.raw))
-                self._looks = _LOOKS if at == size or len(run.texts) >= _SHORT else self._looks - 1
+                self._looks = _LOOKS if at == size or run.count >= _SHORT else self._looks - 1
                 continue
             read = self._one(reader, data, at)
             units += read

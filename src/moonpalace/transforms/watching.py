@@ -125,7 +125,7 @@ class WatchedChoices:
         measure = None if held is None else held.texts.get(run.field)
         if held is None or measure is None or held.finished:
             return next((place for place, event in enumerate(run.events()) if self.see(event.value)), -1)
-        return measure.add_all(run.texts)
+        return -1 if measure.add_quietly(run.text) else measure.add_all(run.texts)
 
     def _other(self, texts: Texts, name: str, piece: Any) -> bool:
         """Look at a field of a delta that is not a text which has begun."""

@@ -17,7 +17,7 @@ Notes, of any stream: `not_an_object`, `events_before_kind`, `not_a_text`, `text
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from .answers.anthropic import TYPES as ANTHROPIC_TYPES
 from .merging.anthropic import AnthropicMerging
@@ -41,6 +41,45 @@ def merge(events: Iterable[Any]) -> Merged:
     merger = Merger()
     merger.add_all(events)
     return merger.close()
+
+
+class _Alike(Protocol):
+    @property
+    def value(self) -> Dict: ...
+
+
+class Run(Protocol):
+    """Chunks like one that is known, but for one text: a field of its choice's delta."""
+
+    @property
+    def alike(self) -> _Alike:
+        """The one; its `value` is the chunk."""
+        ...
+
+    @property
+    def choice(self) -> int:
+        """The index of the choice."""
+        ...
+
+    @property
+    def field(self) -> str:
+        """The name of the text."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Their texts together."""
+        ...
+
+    @property
+    def texts(self) -> list[str]:
+        """Their texts."""
+        ...
 
 
 class Merger:
@@ -87,21 +126,17 @@ class Merger:
                 self._notes.add("not_an_object")
         self._events += count
 
-    def add_run(self, like: Dict, choice: int, field: str, texts: list[str]) -> None:
-        """As `add` with so many chunks of a chat, like this one but for one text: a field of its choice's delta."""
-        merging, begun = self._merging, 0
-        if type(merging) is not ChatMerging or merging.last is not like or not merging.grows(choice, field):
-            begun = 2  # after two that are alike, only the text grows
-            for text in texts[:begun]:
-                self.add(_with_text(like, field, text))
-            merging = self._merging
-        if type(merging) is ChatMerging and merging.grows(choice, field):
-            merging.last = like
-            merging.grow(choice, field, texts[begun:])
-            self._events += len(texts[begun:])
-        else:
-            for text in texts[begun:]:
-                self.add(_with_text(like, field, text))
+    def add_run(self, run: Run) -> None:
+        """As `add` with so many chunks of a chat."""
+        merging, like = self._merging, run.alike.value
+        if type(merging) is ChatMerging and merging.last is like and merging.grows(run.choice, run.field):
+            merging.grow(run.choice, run.field, run.text)
+            self._events += run.count
+            return
+        for text in run.texts:
+            self.add(_with_text(like, run.field, text))
+        if type(self._merging) is ChatMerging:  # the next ones tell nothing new
+            self._merging.last = like
 
     def _first(self, event: Dict) -> None:
         self.kind = kind_of_event(event)

@@ -131,9 +131,9 @@ class ChatMerging:
         message = self._choices[index].get("message") if index in self._choices else None
         return type(message) is Fields and type(message.get(field)) is Text
 
-    def grow(self, index: int, field: str, pieces: list[str]) -> None:
-        """Pieces of a text that grows."""
-        self._choices[index]["message"][field] += pieces
+    def grow(self, index: int, field: str, text: str) -> None:
+        """More of a text that grows."""
+        self._choices[index]["message"][field].append(text)
 
     def _id_changed(self, ident: object) -> None:
         if type(ident) is str and ident:
