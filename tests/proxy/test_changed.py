@@ -24,7 +24,7 @@ from moonpalace.librarian.catchup import take_in_dead_runs
 from moonpalace.net import bind, listener, loop
 from moonpalace.net.gate import Gate
 from moonpalace.net.origin import Origin
-from moonpalace.proxy import changed, own
+from moonpalace.proxy import held, own
 from moonpalace.proxy.routes import Route, Routes
 from moonpalace.proxy.server import Proxy, Settings
 from moonpalace.testing import kimi_shapes as kimi
@@ -261,7 +261,7 @@ def test_a_request_that_is_too_long_to_be_held_goes_as_it_is(
     here: Make, monkeypatch: pytest.MonkeyPatch, chunked: bool, limit: str
 ) -> None:
     """Without those that wanted it; who only looks at the answer still does. All that wait share a limit, too."""
-    monkeypatch.setattr(changed, limit, 10_000)
+    monkeypatch.setattr(held, limit, 10_000)
     seen: list[Unit] = []
 
     def feed(units: Sequence[Unit]) -> Sequence[Unit]:
@@ -353,7 +353,7 @@ def test_without_a_key_of_ours_a_call_has_the_clients(here: Make) -> None:
 
 def test_calls_are_waited_for_together(here: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first that stalls takes the time of all; the next is not made. The request goes without, as it is."""
-    monkeypatch.setattr(changed, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(held, "WAIT_SECONDS", 0.3)
     toy = Does(Call(b"GET", b"/v1/other"), Call(b"GET", b"/v1/other"), Load("t", ("a",)))
     run = here([Send(OK)], toy, others=[Stall()])
     began = time.monotonic()
