@@ -34,7 +34,7 @@ _JSON, _STREAM = b"application/json", b"text/event-stream"
 _CHUNKED = b"Transfer-Encoding: chunked"
 _ID = b"chatcmpl-%024x"
 _UNSET = _ID % 0
-BLOCK = 16 * 1024
+CHUNKS = 80  # a write, some 16 KiB
 PERIOD = 0.002  # seconds
 _WORDS = ("The", " rabbit", " in", " the", " moon", " pounds", " cassia", " bark", " and", " nobody", " looks", ".")
 
@@ -151,9 +151,16 @@ class Api(asyncio.Protocol):
 
 
 def _in_blocks(body: bytes) -> Iterator[bytes]:
-    for at in range(0, len(body), BLOCK):
-        yield _framed(body[at : at + BLOCK])
+    """An event a chunk, as APIs send them; many of them a write."""
+    chunks = _chunks(body)
+    for at in range(0, len(chunks), CHUNKS):
+        yield b"".join(chunks[at : at + CHUNKS])
     yield b"0\r\n\r\n"
+
+
+@cache
+def _chunks(body: bytes) -> list[bytes]:
+    return [_framed(event + b"\n\n") for event in body.split(b"\n\n")[:-1]]
 
 
 async def serve() -> None:
