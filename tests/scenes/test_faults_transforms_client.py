@@ -262,9 +262,14 @@ def test_f50_a_large_merged_answer_waits_for_its_reader(stage: Stage) -> None:
     stage.scripts["f50-merged"] = [ReadBody(), Send(SSE), SendChunked([*events, *EVENTS[-2:]])]
     with RawClient(stage.program.port, receive_buffer=65_536) as client:
         client.send(stage.asked("f50-merged", asking())).read_until(b"\r\n\r\n")
-        stage.ping()
-        row = next(row for row in stage.program.recent(5) if "f50-merged" in row.path)
-        assert row.state == "in_flight"
+        found: list[Exchange] = []
+
+        def seen() -> bool:
+            found[:] = [row for row in stage.program.recent(5) if "f50-merged" in row.path]
+            return bool(found)
+
+        wait_until(seen, "word of it is in the record")
+        assert found[0].state == "in_flight"
         answer = client.read_answer("POST")
     assert json.loads(answer.body)["choices"][0]["message"]["content"] == text
     record = stage.final(answer)
@@ -595,11 +600,11 @@ def test_f09_head_timeout(
     """The limit begins when the request is out, however long it was held; once the head is there it cuts nothing."""
     go = threading.Event()
     upstream = upstreams(scripts=[[Read(), Send(SSE), SendChunked(EVENTS[:3], end=False), Wait(go),
-                                   SendChunked(EVENTS[3:]), Fin()], [Read(), Stall()]])  # fmt: skip
-    program = programs(upstream, *ON[:3], "--head-timeout", "300ms")
+                                   SendChunked(EVENTS[3:]), Read(), Stall()], [Read(), Stall()]])  # fmt: skip
+    program = programs(upstream, *ON[:3], "--head-timeout", "1s")
     with RawClient(program.port) as client:
         client.send(request("POST", "/v1/chat/completions", asking(stream), AUTH, host=client.authority))
-        assert not go.wait(0.6)  # longer than the limit
+        assert not go.wait(1.3)  # longer than the limit
         go.set()
         assert client.read_answer("POST").status == 200
         answer = client.ask("POST", "/v1/chat/completions", asking(stream), AUTH)
