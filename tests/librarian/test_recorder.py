@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from moonpalace.core.exchange import Exchange, Redaction
+from moonpalace.core.exchange import OWN_PEER, Exchange, Redaction
 from moonpalace.core.headers import pack
 from moonpalace.journal.reader import Frame
 from moonpalace.journal.records import (
@@ -32,8 +32,7 @@ from moonpalace.journal.records import (
 )
 from moonpalace.librarian.open import Open, Side
 from moonpalace.librarian.recorder import Recorder
-from moonpalace.librarian.story import OWN_PEER, in_flight, interrupted, story
-from moonpalace.proxy import own
+from moonpalace.librarian.story import in_flight, interrupted, story
 from moonpalace.store.rows import CONTENT
 from moonpalace.store.sqlite.rows import from_tuples
 from moonpalace.testing.journals import JSON, STREAM, WALL_NS, Script
@@ -270,7 +269,6 @@ def test_a_call_of_our_own_is_flagged_however_it_stands() -> None:
         x = Open(arrived, (1, 0))
         for made in (in_flight(x), interrupted(x)):
             assert from_tuples(made.exchange, made.content).flags == flags
-    assert OWN_PEER == own.PEER
 
 
 @pytest.mark.parametrize(

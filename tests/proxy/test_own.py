@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from moonpalace.core.exchange import OWN_PEER
 from moonpalace.journal.reader import JournalReader
 from moonpalace.journal.records import Arrived, Chunk, Delivered, Ended, Record, RunStarted, Sent, Told
 from moonpalace.journal.writer import Journal
@@ -19,7 +20,7 @@ from moonpalace.net import loop
 from moonpalace.net.gate import Gate
 from moonpalace.net.origin import Origin
 from moonpalace.proxy import own
-from moonpalace.proxy.own import PEER, make_call
+from moonpalace.proxy.own import make_call
 from moonpalace.proxy.routes import Route, Routes
 from moonpalace.proxy.server import Proxy, Settings
 from moonpalace.testing.upstream import Fin, Read, Reset, Send, SendChunked, Signal, Slow, Stall, Step, Upstream
@@ -310,7 +311,7 @@ def test_a_call_is_on_record_like_any_exchange(tmp_path: Path, upstreams: Upstre
     made, _ = made_for(tmp_path, upstreams, [Send(OK)])
     made.run(one)
     (arrived,) = [record for record in made.records if isinstance(record, Arrived)]
-    assert (arrived.peer, arrived.start) == (PEER, b"POST /v1/caching HTTP/1.1")
+    assert (arrived.peer, arrived.start) == (OWN_PEER, b"POST /v1/caching HTTP/1.1")
     assert [type(record) for record in made.of(Sent, Told, Delivered)] == [Sent, Told, Delivered]
     assert [record.data for record in made.records if isinstance(record, Chunk)] == [CALL.body, b"ok"]
     assert made.ended.uid == arrived.uid

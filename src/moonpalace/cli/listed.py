@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..core.exchange import Exchange
+from ..core.exchange import OWN_CALL, Exchange
 from ..service.listing import local_time, number, url
 from .table import Cell, body_cell, cell
 
@@ -34,7 +34,7 @@ def status(exchange: Exchange) -> str:
         code = f"{code}{_arrow()}{exchange.delivered_status}"
     stage = str(exchange.failure.stage) if exchange.failure else ""
     shown = f"{code} {stage}".strip() or str(exchange.state)
-    return f"{shown} own" if "own_call" in exchange.flags else shown
+    return f"{shown} own" if OWN_CALL in exchange.flags else shown
 
 
 def _arrow() -> str:

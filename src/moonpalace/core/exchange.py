@@ -16,6 +16,9 @@ from typing import Any
 from .finding import Finding
 from .headers import Headers
 
+OWN_PEER = "moonpalace"  # who asks, where the proxy makes a request by itself
+OWN_CALL = "own_call"  # the flag of such an exchange
+
 
 class State(StrEnum):
     """How an exchange stands."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ..core.exchange import Exchange, Message
+from ..core.exchange import OWN_CALL, Exchange, Message
 from ..kimi.headers import read_headers
 from ..text.safe import line as visible
 from ..wire.completion import read_answer
@@ -67,7 +67,7 @@ def message_line(text: str, at: datetime, *, colour: bool = False, as_json: bool
 def lines(x: Exchange, paint: _Paint) -> list[str]:
     """The lines of one exchange, without their stamp."""
     out = [_first(x, paint)]
-    if "own_call" in x.flags:
+    if OWN_CALL in x.flags:
         return [f"{out[0]} (own call)", _last(x, paint)]
     instead = "" if x.delivered_status is None else _instead(x)
     if instead:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ..core.exchange import State
+from ..core.exchange import OWN_CALL, OWN_PEER, State
 from ..journal.records import DELIVERED, SENT, SIDES, TOLD, Ended
 from ..rules.repeating import CUT
 from ..store import timeline
@@ -30,8 +30,6 @@ _OF_A_CUT = frozenset(("sse_no_done", "sse_no_finish_reason", "sse_partial_event
 _NO_BODY = (None, None, None)
 _NOTHING_SENT = (None, None, None, None, None)
 _IN_FLIGHT_REST: Row = (None,) * (len(CONTENT) - 5)
-OWN_PEER = "moonpalace"  # who asks for a call of our own
-_OWN_CALL = "own_call"
 _GONE = "the proxy process ended while this exchange was under way"
 
 
@@ -48,7 +46,7 @@ def interrupted(x: Open, repetition: Measure | None = None, clean: Clean = witho
     # Whose client has no head yet is one that a transform holds back.
     delivered = told.size if told is not None and x.delivered is not None else 0
     failure = (stage, "interrupted", _GONE, None)
-    flags = (_OWN_CALL,) if x.arrived.peer == OWN_PEER else ()  # nobody was left to say so
+    flags = (OWN_CALL,) if x.arrived.peer == OWN_PEER else ()  # nobody was left to say so
     return _build(x, State.INTERRUPTED.value, None, delivered, failure, flags, repetition, clean)
 
 
@@ -93,7 +91,7 @@ def without_arrival(end: Ended) -> Story:
 _CLIENT_GONE = State.CLIENT_GONE.value
 _NO_FAILURE: Row = (None, None, None, None)
 _NOTHING_KNOWN: Row = (None,) * 12  # content_type … failure_raw
-_OWN_FLAG = f'["{_OWN_CALL}"]'
+_OWN_FLAG = f'["{OWN_CALL}"]'
 
 
 def _build(

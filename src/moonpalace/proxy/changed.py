@@ -19,7 +19,8 @@ from ..core.headers import HeaderLine
 from ..journal.records import DELIVERED, TOLD
 from ..transforms.base import Abort, End, Head, Unit
 from ..wire import http1
-from .heads import Edit, to_client
+from .driver import OPEN_ENDED, status_line
+from .heads import Edit
 from .held import HeldFlow
 
 END_SECONDS = 0.25
@@ -197,18 +198,10 @@ class ChangedFlow(HeldFlow):
 
     def _put_head(self, unit: Head) -> tuple[bytes, Edit]:
         """The client's head. Gives the status line, and what was changed in the API's."""
-        told, proxy, asked = unit.told, self._proxy, self._head
-        self._head_out = True
-        if proxy.draining or not self._asked_done:
-            self._keep = False
+        told = unit.told
         self._length = unit.length
-        undone = b"content-length" in unit.drop and unit.length is None  # we do not know how long it will be
-        has_body = unit.length is None and (told.framing in (http1.CHUNKED, http1.CLOSE) or undone)
-        self._chunked_out = chunked = has_body and asked.minor == 1
-        if has_body and not chunked:
-            self._keep = False
-            self._until_close = True
-        edit = to_client(told, chunked=chunked, minor=asked.minor, own=self._own_lines())
+        undone = b"content-length" in unit.drop  # we do not know how long it will be
+        edit = self._frame(told, open_ended=unit.length is None and (undone or told.framing in OPEN_ENDED))
         drop = unit.drop | _FRAMING if unit.length is not None else unit.drop
         if drop:
             edit.leave_out(told.lines, drop)
@@ -216,7 +209,7 @@ class ChangedFlow(HeldFlow):
             edit.append(line)
         if unit.length is not None:
             edit.append(b"Content-Length: %d" % unit.length)
-        line = told.start if told.minor == 1 else b"HTTP/1.1 %d %b" % (told.status, told.reason)
+        line = status_line(told)
         if unit.status != told.status:
             line = b"HTTP/1.1 %d %b" % (unit.status, _phrase(unit.status))
         self._down.append(http1.head_bytes(line, edit.wire(told.lines)))

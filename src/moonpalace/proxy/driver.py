@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 EXPECT_SECONDS = 1.0
 _CLOSING = ("host", "target", "resource")  # refusals after which the connection is not used again
 _STATUS = {"timeout": 504, "resource": 503}  # by the kind of failure; any other is a 502
-_OPEN_ENDED = (http1.CHUNKED, http1.CLOSE)
+OPEN_ENDED = (http1.CHUNKED, http1.CLOSE)
 
 
-def _status_line(head: http1.ResponseHead) -> bytes:
+def status_line(head: http1.ResponseHead) -> bytes:
+    """As it goes out: HTTP/1.1, whatever the upstream speaks."""
     return head.start if head.minor == 1 else b"HTTP/1.1 %d %b" % (head.status, head.reason)
 
 
@@ -295,7 +296,7 @@ class Flow:
         if head.status == 100:
             self._continued = True
         edit = Edit(head.hop_by_hop())
-        self._down.append(http1.head_bytes(_status_line(head), edit.wire(head.lines)))
+        self._down.append(http1.head_bytes(status_line(head), edit.wire(head.lines)))
 
     def told_head(self, head: http1.ResponseHead) -> None:
         """The answer's head: passed on with our framing."""
@@ -305,20 +306,23 @@ class Flow:
     def _take_head(self, head: http1.ResponseHead) -> tuple[bytes, Edit]:
         """Gives the status line as delivered, and what was changed in the head."""
         self._begin_told(head)
-        self._head_out = True
-        proxy, asked = self._proxy, self._head
-        if proxy.draining or not self._asked_done:
-            # An answer before the request was whole ends the connection: what still comes belongs to no exchange.
-            self._keep = False
-        has_body = head.framing in _OPEN_ENDED
-        self._chunked_out = chunked = has_body and asked.minor == 1
-        if has_body and not chunked:
-            self._keep = False
-            self._until_close = True
-        edit = to_client(head, chunked=chunked, minor=asked.minor, own=self._own_lines())
-        line = _status_line(head)
+        edit = self._frame(head, open_ended=head.framing in OPEN_ENDED)
+        line = status_line(head)
         self._down.append(http1.head_bytes(line, edit.wire(head.lines)))
         return line, edit
+
+    def _frame(self, head: http1.ResponseHead, *, open_ended: bool) -> Edit:
+        """How the answer goes out to the client; gives what that changes in its head."""
+        self._head_out = True
+        minor = self._head.minor
+        if self._proxy.draining or not self._asked_done:
+            # An answer before the request was whole ends the connection: what still comes belongs to no exchange.
+            self._keep = False
+        self._chunked_out = chunked = open_ended and minor == 1
+        if open_ended and not chunked:
+            self._keep = False
+            self._until_close = True
+        return to_client(head, chunked=chunked, minor=minor, own=self._own_lines())
 
     def _begin_told(self, head: http1.ResponseHead) -> None:
         self._told_head = head

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..wire import http1
 
-_KEY_LINES = (b"x-api-key", b"api-key")
+KEY_NAMES = (b"authorization", b"x-api-key", b"api-key")  # of the lines that say whose request it is
 
 
 class Edit:
@@ -93,7 +93,7 @@ def _put_key(head: http1.RequestHead, edit: Edit, key: bytes, stand_in: bytes) -
     for index, line in head.special:
         if line.lower == b"authorization" and placed:
             edit.drop = sorted([*edit.drop, index])
-        elif line.lower == b"authorization" or line.lower in _KEY_LINES:
+        elif line.lower in KEY_NAMES:
             scheme = b"Bearer " if line.lower == b"authorization" else b""
             edit.replace_secret(
                 index, http1.raw_line(line.name, scheme + key), http1.raw_line(line.name, scheme + stand_in)

@@ -20,7 +20,7 @@ from ..transforms.base import Asked, Behind, Call, Effect, Load, Prepare, Reply,
 from ..transforms.pipeline import SAW_LIMIT, Passage
 from ..wire import http1
 from .driver import Flow
-from .heads import Edit
+from .heads import KEY_NAMES, Edit
 from .own import make_call
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class HeldFlow(Flow):
         key = self._route.key if self.use_key else None
         if key is not None:
             return fingerprint(key)
-        told = self._head.get(b"authorization") or self._head.get(b"x-api-key") or self._head.get(b"api-key")
+        told = next((value for name in KEY_NAMES if (value := self._head.get(name))), None)
         word = told.partition(b" ")[2].strip() if told and b" " in told else told
         return fingerprint(word) if word else b""
 

@@ -10,19 +10,18 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..core.exchange import Failure, State
+from ..core.exchange import OWN_CALL, OWN_PEER, Failure, State
 from ..net.gate import Refusal
 from ..transforms.base import Call, Reply
 from ..wire import http1
 from .driver import Flow
+from .heads import KEY_NAMES
 from .routes import Route
 
 if TYPE_CHECKING:
     from .server import Proxy
 
-PEER = "moonpalace"
 _LARGEST = 16 * 1024 * 1024  # of a reply, which may repeat a whole conversation
-_KEYS = (b"authorization", b"x-api-key", b"api-key")
 
 
 def make_call(
@@ -33,7 +32,7 @@ def make_call(
     lines = [b"Host: " + route.origin.host_line, b"User-Agent: MoonPalace", b"Accept: application/json"]
     lines += [b"Accept-Encoding: identity"]
     if route.key is None or not use_key:
-        lines += [raw for index, line in asker.special if line.lower in _KEYS and (raw := asker.lines[index])]
+        lines += [raw for index, line in asker.special if line.lower in KEY_NAMES and (raw := asker.lines[index])]
     if call.body:
         lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(call.body)]
     head = http1.RequestHead(call.method, call.path, 1, lines)
@@ -46,7 +45,7 @@ def make_call(
 class _Nobody:
     """The client's end of it: takes everything, says nothing."""
 
-    peer = PEER
+    peer = OWN_PEER
     writable = True
     stopping = False
     half_closed = False
@@ -88,7 +87,7 @@ class OwnFlow(Flow):
         self.use_key = use_key
         self._done: Callable[[Reply | None], None] | None = done
         self._parts: list[bytes] = []
-        self._flags = ("own_call",)
+        self._flags = (OWN_CALL,)
         self.is_own = True
         self._limit: asyncio.TimerHandle = proxy.loop.call_later(seconds, self._late, seconds)
 

@@ -13,12 +13,11 @@ import re
 from dataclasses import dataclass
 
 from ..core.errors import NotFoundError, UsageError
-from ..core.exchange import Exchange
+from ..core.exchange import OWN_CALL, Exchange
 from ..core.ids import uid_bytes, uid_text
 from ..store.base import Reader
 
 _LARGEST_ID = 2**63 - 1
-_OWN_CALL = "own_call"
 _FEW = 8
 _LAST = r"last(?:~([0-9]{1,9}))?"
 _LOCAL_ID = r"[0-9]{1,18}"
@@ -97,7 +96,7 @@ def newest(reader: Reader, count: int) -> list[int]:
     limit = count
     while True:
         found = reader.recent(limit) if limit > 0 else []
-        ids = [one.id for one in found if one.id is not None and _OWN_CALL not in one.flags]
+        ids = [one.id for one in found if one.id is not None and OWN_CALL not in one.flags]
         if len(ids) >= count or len(found) < limit:
             return ids[:count]
         limit = 2 * limit + _FEW

@@ -7,7 +7,7 @@
 3. What stands between is the text if it is a JSON string: without quotes, escapes and control characters it is one,
    with them it is read as one. Where it is none, the run ends before it, and the rest is read in the ordinary way.
 
-Why: reading each event of an answer costs 4 µs, and most of them differ in a few bytes. This costs 0.1 µs an event.
+Why: reading each event of an answer costs some 3 µs, and most of them differ in a few bytes. This costs 0.3.
 """
 
 from __future__ import annotations

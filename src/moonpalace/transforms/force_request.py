@@ -14,12 +14,11 @@ Source: RFC 8259 sections 4 and 8; platform.kimi.ai api/chat, Anthropic Messages
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
-from ..wire.json_edit import unused_number
+from ..wire.json_edit import hide_surrogates
 from ..wire.lenient import BAD_JSON, read_loose, whole_number
 
 FORCED, STREAMS, UNFIT = "forced", "streams", "unfit"
@@ -29,8 +28,6 @@ _read = msgspec.json.Decoder(_Members).decode
 _write = msgspec.json.Encoder().encode
 _TRUE = msgspec.Raw(b"true")
 _UNFORCED = (None, b"null", b"false")
-# Escapes of surrogates: what is no pair is found as its backslash. Escaped backslashes are skipped on the way.
-_SURROGATES = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]|\\(?=u[dD][89a-fA-F])", re.DOTALL)
 
 
 def force(body: bytes, *, usage: bool) -> tuple[str, bytes]:
@@ -39,14 +36,14 @@ def force(body: bytes, *, usage: bool) -> tuple[str, bytes]:
         return _force(body, usage)
     except BAD_JSON:
         pass
-    if rb"\ud" not in body and rb"\uD" not in body:
+    hidden = hide_surrogates(body)
+    if hidden is None:
         return UNFIT, body
-    mark = _mark(body)
     try:
-        result, forced = _force(_SURROGATES.sub(lambda found: mark if found[0] == b"\\" else found[0], body), usage)
+        result, forced = _force(hidden.body, usage)
     except BAD_JSON:
         return UNFIT, body
-    return result, forced.replace(mark, b"\\") if result is FORCED else body
+    return result, hidden.shown(forced) if result is FORCED else body
 
 
 class _Asked(msgspec.Struct, gc=False):
@@ -87,8 +84,3 @@ def _force(body: bytes, usage: bool) -> tuple[str, bytes]:
 
 def _bytes(raw: msgspec.Raw | None) -> bytes | None:
     return None if raw is None else bytes(raw)
-
-
-def _mark(body: bytes) -> bytes:
-    """What stands for a backslash and occurs nowhere in this body."""
-    return b"<%d>" % unused_number(body, b"<")

@@ -155,7 +155,7 @@ class Forcing(Session):
 
     def _odd(self, event: Event, data: bytes) -> Sequence[Unit]:
         """What has no JSON object: the end mark, a blank, what the stream's end cut off, or a fault."""
-        if data == DONE or data.strip() == DONE:
+        if data.strip() == DONE:
             self._marked = True
         elif event.partial:
             return self._rest(event, data)
